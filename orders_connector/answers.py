@@ -1,0 +1,231 @@
+"""What comes back from a source: a readable answer, or the error that it means."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from orders_connector.errors import (
+    CredentialsRejected,
+    FeatureMissing,
+    NotFound,
+    PermissionDenied,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+    SourceContext,
+    SourceError,
+    UnreadableAnswer,
+)
+from orders_connector.rate import CYCLE, http_date, seconds_until_allowed
+
+__all__ = ["Answer", "error_for", "is_html", "looks_like_json"]
+
+_LONGEST_DETAILS = 1_000
+_ENDS = {b"{": b"}", b"[": b"]"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer, its body as it came.
+
+    Attributes:
+        status: HTTP status, 200 to 299.
+        headers: Headers of the answer.
+        content: The body after content decoding, byte for byte; empty for a download to a file.
+        elapsed: Seconds from sending the request to the last byte.
+        method: HTTP method of the request.
+        path: Path and query of the request; may hold a secret, so it is not shown.
+        account: Name of the account.
+    """
+
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    content: bytes = field(repr=False)
+    elapsed: float
+    method: str
+    path: str = field(repr=False)
+    account: str
+
+    @property
+    def request_id(self) -> str | None:
+        """The source's id of the request, if it sends one in a header."""
+        value: str | None = self.headers.get("x-request-id")
+        return value
+
+    @property
+    def date(self) -> datetime | None:
+        """The source's clock when it answered (``Date`` header), aware UTC, whole seconds."""
+        return http_date(self.headers.get("date"))
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8; bytes that are not UTF-8 become replacement characters."""
+        return self.content.decode("utf-8", errors="replace")
+
+    def json(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Parse the body.
+
+        Raises:
+            UnreadableAnswer: The body is not JSON.
+        """
+        try:
+            return json.loads(self.content)
+        except ValueError as error:
+            raise self.unreadable(f"it is not valid JSON ({error})") from None
+
+    def unreadable(self, why: str, *, maybe_processed: bool = False) -> UnreadableAnswer:
+        """Make the error that says why this answer cannot be used."""
+        return UnreadableAnswer(
+            f"The answer cannot be read: {why}. If it stays so, ask the source's support.",
+            body=self.content,
+            maybe_processed=maybe_processed,
+            account=self.account,
+            method=self.method,
+            path=self.path,
+            status=self.status,
+            request_id=self.request_id,
+        )
+
+
+def is_html(headers: Mapping[str, str]) -> bool:
+    """Tell whether an answer is a web page: of a gateway, a proxy or a login, not of an API."""
+    return "html" in headers.get("content-type", "").lower()
+
+
+def looks_like_json(headers: Mapping[str, str], content: bytes) -> bool:
+    """Check cheaply that a body is a whole JSON object or array.
+
+    Looks at the content type and at the first and last byte, because pages of orders are
+    megabytes and are parsed by the warehouse later, once. Finds HTML pages, empty bodies and
+    nearly all bodies that were cut on the way.
+    """
+    start, end = content[:64].lstrip()[:1], content[-64:].rstrip()[-1:]
+    return not is_html(headers) and start in _ENDS and _ENDS[start] == end
+
+
+def error_for(
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    *,
+    account: str,
+    method: str,
+    path: str,
+    maybe_processed: bool = False,
+) -> SourceError:
+    """Turn an answer of 300 or above into the error that it means.
+
+    Args:
+        status: HTTP status.
+        headers: Headers of the answer.
+        content: Body; read if it is a JSON object of any known error form, else ignored.
+        account: Name of the account.
+        method: HTTP method of the request.
+        path: Path and query of the request.
+        maybe_processed: What a 5xx says about a request that must not be repeated blindly.
+
+    Returns:
+        The error to raise, by status as in sections "Errors" and "Limits" of Voucherify's API
+        overview; the statuses are the general ones of HTTP.
+    """
+    body = _error_body(content)
+    context = SourceContext(
+        account=account,
+        method=method,
+        path=path,
+        status=status,
+        key=_text(body.get("key") or body.get("error")),
+        details=_details(body),
+        request_id=_text(body.get("request_id")) or headers.get("x-request-id"),
+    )
+    if status == 429:
+        return _too_many(headers, context)
+    if status >= 500 or status == 408:
+        return ServerFailed(
+            "The source failed. It may be under maintenance; run again later, what was read "
+            "is kept.",
+            maybe_processed=maybe_processed,
+            retry_after=seconds_until_allowed({"retry-after": headers.get("retry-after", "")}),
+            **context,
+        )
+    match status:
+        case 401:
+            return CredentialsRejected(
+                "The source rejected the credentials. Check that the environment variables of "
+                "the account hold a valid key pair of this project and that `region` is the "
+                "project's.",
+                **context,
+            )
+        case 402:
+            return FeatureMissing(
+                "The plan of this account lacks a feature. Ask the owner of the account.",
+                **context,
+            )
+        case 403:
+            return PermissionDenied(
+                "The source refused this to the key. Check that `region` (or `base_url`) is the "
+                "one the project lives in, and the role and IP allow-list of the key.",
+                **context,
+            )
+        case 404:
+            return NotFound("There is no such object; it may have been deleted.", **context)
+    if status < 400:
+        return RequestRejected(
+            "The source redirected a request that cannot be redirected. Check `base_url`.",
+            **context,
+        )
+    return RequestRejected("The source did not accept the request.", **context)
+
+
+def _too_many(headers: Mapping[str, str], context: SourceContext) -> SourceError:
+    wait = seconds_until_allowed(headers)
+    resets_at = None
+    if wait is not None:
+        server_now = http_date(headers.get("date")) or datetime.now(UTC)
+        resets_at = server_now + timedelta(seconds=wait)
+    until = f" until {resets_at:%Y-%m-%d %H:%M:%S} UTC" if resets_at else ""
+    if "subscription" in (context.get("details") or "").lower():
+        return QuotaExhausted(
+            "The subscription of this account has ended. Ask the owner of the account.",
+            resets_at=resets_at,
+            **context,
+        )
+    kind = headers.get("x-rate-limit-type")
+    if kind == CYCLE:
+        return QuotaExhausted(
+            f"The requests of this billing cycle are used up{until}. Buy a package of requests "
+            "or run again in the next cycle; what was read is kept.",
+            resets_at=resets_at,
+            **context,
+        )
+    return RateLimited(
+        f"The source allows no more requests{until or ' for now'}. Run again later.",
+        resets_at=resets_at,
+        kind=kind,
+        retry_after=wait,
+        **context,
+    )
+
+
+def _error_body(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _details(body: dict[str, Any]) -> str | None:
+    parts = [_text(body.get(key)) for key in ("message", "details", "detail")]
+    return ": ".join(part for part in parts if part)[:_LONGEST_DETAILS] or None
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else json.dumps(value)

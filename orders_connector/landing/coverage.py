@@ -1,0 +1,167 @@
+"""Which windows are proven, and which are not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orders_connector.landing.raw_log import Landed
+from orders_connector.sources.base import Reading, Window
+
+__all__ = [
+    "ExtractionRecord",
+    "LoadState",
+    "coverage_of",
+    "gaps_in",
+    "load_state",
+    "merged",
+    "record_extraction",
+]
+
+
+@dataclass(frozen=True)
+class LoadState:
+    """What earlier loads of an account left behind.
+
+    Attributes:
+        covered_to: End of the newest proven window, UTC; None before the first load.
+        watermarks: Sort key to newest value seen on a first page.
+        known_orders: Orders the warehouse knows of.
+        accepted_difference: How many more orders the source counted than we knew, when we last
+            knew why: orders outside all proven windows, less vanished ones. Never grows.
+    """
+
+    covered_to: datetime | None
+    watermarks: dict[str, datetime]
+    known_orders: int
+    accepted_difference: int
+
+
+@dataclass
+class ExtractionRecord:
+    """One row of ops.extractions."""
+
+    extraction_id: str
+    source: str
+    account: str
+    strategy: str
+    status: str
+    started_at: datetime
+    ended_at: datetime
+    calls: int
+    known_orders: int
+    accepted_difference: int
+    reading: Reading
+    landed: Landed
+
+
+def load_state(con: duckdb.DuckDBPyConnection, source: str, account: str) -> LoadState:
+    """Return what the next load of an account starts from."""
+    who = [source, account]
+    covered = coverage_of(con, source, account)
+    watermarks = con.execute(
+        "select sort_key, watermark from ops.watermarks where source = ? and account = ?", who
+    ).fetchall()
+    last = con.execute(
+        "select known_orders, accepted_difference from ops.extractions"
+        " where source = ? and account = ? order by ended_at desc limit 1",
+        who,
+    ).fetchall()
+    return LoadState(
+        covered_to=covered[-1].end if covered else None,
+        watermarks=dict(watermarks),
+        known_orders=last[0][0] if last else 0,
+        accepted_difference=last[0][1] if last else 0,
+    )
+
+
+def coverage_of(con: duckdb.DuckDBPyConnection, source: str, account: str) -> list[Window]:
+    """Return the proven windows of an account, merged, oldest first."""
+    rows = con.execute(
+        "select covered_from, covered_to from ops.coverage where source = ? and account = ?",
+        [source, account],
+    ).fetchall()
+    return merged([Window(start, end) for start, end in rows])
+
+
+def merged(windows: list[Window]) -> list[Window]:
+    """Join windows that overlap or touch; all have an end."""
+    result: list[Window] = []
+    for window in sorted(windows, key=lambda w: w.start):
+        last = result[-1] if result else None
+        if last and last.end and window.end and window.start <= last.end:
+            result[-1] = Window(last.start, max(last.end, window.end))
+        else:
+            result.append(window)
+    return result
+
+
+def gaps_in(covered: list[Window], asked: Window) -> list[Window]:
+    """Return the parts of `asked` (which has an end) that no window of `covered` contains."""
+    assert asked.end is not None
+    gaps = []
+    start = asked.start
+    for window in covered:
+        assert window.end is not None
+        if window.end <= start:
+            continue
+        if window.start >= asked.end:
+            break
+        if window.start > start:
+            gaps.append(Window(start, window.start))
+        start = max(start, window.end)
+    if start < asked.end:
+        gaps.append(Window(start, asked.end))
+    return gaps
+
+
+def record_extraction(con: duckdb.DuckDBPyConnection, record: ExtractionRecord) -> None:
+    """Write the extraction, its coverage and its watermarks, in the caller's transaction."""
+    reading, landed = record.reading, record.landed
+    missing = [[w.start, w.end] for w in reading.missing]
+    row = [
+        record.extraction_id,
+        record.source,
+        record.account,
+        record.strategy,
+        reading.window.start,
+        reading.window.end,
+        record.status,
+        reading.reason,
+        json.dumps(missing, default=str),
+        record.started_at,
+        record.ended_at,
+        record.calls,
+        landed.bytes,
+        landed.orders_read,
+        landed.versions,
+        landed.quarantined,
+        reading.total,
+        record.known_orders,
+        record.accepted_difference,
+        json.dumps(reading.evidence(), default=str),
+    ]
+    con.execute(f"insert into ops.extractions values ({', '.join('?' * len(row))})", row)
+    if reading.proven is not None and reading.proven.end is not None:
+        con.execute(
+            "insert into ops.coverage values (?, ?, ?, ?, ?)",
+            [
+                record.source,
+                record.account,
+                reading.proven.start,
+                reading.proven.end,
+                record.extraction_id,
+            ],
+        )
+    for sort_key, watermark in reading.watermarks.items():
+        con.execute(
+            "delete from ops.watermarks where source = ? and account = ? and sort_key = ?",
+            [record.source, record.account, sort_key],
+        )
+        con.execute(
+            "insert into ops.watermarks values (?, ?, ?, ?, ?)",
+            [record.source, record.account, sort_key, watermark, record.extraction_id],
+        )

@@ -1,0 +1,94 @@
+"""Keeps pages on disk between the network and the warehouse.
+
+Response bodies are written as they came to Arrow IPC files in a temporary folder. The warehouse
+reads them batch by batch, so memory stays flat whatever the size of the load, and the file is
+not held while requests are made.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+__all__ = ["Spool", "batches_from_pages"]
+
+SCHEMA = pa.schema([("page", pa.int32()), ("channel", pa.string()), ("body", pa.large_string())])
+BATCH_BYTES = 16 * 1024 * 1024
+
+
+class Spool:
+    """Pages of one extraction, in the order they were read. Numbers start at 1."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="orders_spool_", dir=directory)
+        self._parts: list[Path] = []
+        self._pending: list[tuple[int, str, bytes]] = []
+        self._pending_bytes = 0
+        self.pages = 0
+
+    def add(self, body: bytes, channel: str) -> int:
+        """Append one page of valid JSON in UTF-8 and return its number."""
+        self.pages += 1
+        self._pending.append((self.pages, channel, body))
+        self._pending_bytes += len(body)
+        if self._pending_bytes >= BATCH_BYTES:
+            self._flush()
+        return self.pages
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield all pages so far; more may be added afterwards."""
+        self._flush()
+        for part in self._parts:
+            with pa.OSFile(str(part), "rb") as file, pa.ipc.open_stream(file) as reader:
+                yield from reader
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        part = Path(self._folder.name) / f"{len(self._parts)}.arrow"
+        with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as writer:
+            writer.write_batch(_batch(self._pending))
+        self._parts.append(part)
+        self._pending, self._pending_bytes = [], 0
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._folder.cleanup()
+
+
+def _batch(pages: list[tuple[int, str, bytes]]) -> pa.RecordBatch:
+    numbers, channels, bodies = zip(*pages, strict=True)
+    return pa.record_batch(
+        [
+            pa.array(numbers, pa.int32()),
+            pa.array(channels, pa.string()),
+            # Arrow checks the UTF-8 when it casts; the bytes are not decoded in Python.
+            pa.array(bodies, pa.large_binary()).cast(pa.large_string()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def batches_from_pages(pages: Iterator[bytes], channel: str = "list") -> Iterator[pa.RecordBatch]:
+    """Yield batches of pages that are in memory already."""
+    pending: list[tuple[int, str, bytes]] = []
+    size = 0
+    for number, body in enumerate(pages, start=1):
+        pending.append((number, channel, body))
+        size += len(body)
+        if size >= BATCH_BYTES:
+            yield _batch(pending)
+            pending, size = [], 0
+    if pending:
+        yield _batch(pending)

@@ -1,0 +1,61 @@
+"""The steps of a load after extraction: refresh, check, publish. CLI and Dagster call these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from orders_connector.config import Settings
+from orders_connector.landing.settings_tables import write_settings
+from orders_connector.modeling.checks import CheckResult, run_checks
+from orders_connector.modeling.model import Model, load_models
+from orders_connector.modeling.refresh import ModelRefresh, RefreshReport, rebuild_slices, refresh
+from orders_connector.sync import warehouse_connection
+from orders_connector.warehouse.database import transaction
+from orders_connector.warehouse.publish import Published, publish
+
+__all__ = ["check_models", "publish_warehouse", "rebuild_dates", "refresh_models"]
+
+
+def refresh_models(
+    settings: Settings, *, full: bool = False, progress: Callable[[str], None] | None = None
+) -> RefreshReport:
+    """Bring every model up to date (see `refresh`).
+
+    Raises:
+        ModelError: a model is wrong or failed; all tables are as they were.
+        WarehouseLocked: another process holds the warehouse.
+    """
+    models = load_models()
+    with warehouse_connection(settings) as con:
+        with transaction(con):
+            write_settings(con, settings)
+        return refresh(con, models, full=full, progress=progress)
+
+
+def rebuild_dates(
+    settings: Settings, names: Sequence[str], days: Sequence[date]
+) -> list[ModelRefresh]:
+    """Rebuild business dates of the named models by hand (see `rebuild_slices`)."""
+    models = load_models()
+    with warehouse_connection(settings) as con:
+        return rebuild_slices(con, models, names, days)
+
+
+def check_models(settings: Settings, models: Sequence[Model] | None = None) -> list[CheckResult]:
+    """Run the checks of the given models, or of all."""
+    chosen = load_models().values() if models is None else models
+    with warehouse_connection(settings, read_only=True) as con:
+        return run_checks(con, chosen)
+
+
+def publish_warehouse(settings: Settings, **metadata: Any) -> Published:  # noqa: ANN401
+    """Swap in a fresh copy for readers (see `publish`)."""
+    with warehouse_connection(settings) as con:
+        return publish(
+            con,
+            settings.warehouse.published,
+            storage_version=settings.warehouse.storage_version,
+            metadata=metadata,
+        )

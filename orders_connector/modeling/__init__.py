@@ -1,0 +1,1 @@
+"""Reads sql/, orders the models, decides what is stale and rebuilds slices."""

@@ -1,0 +1,224 @@
+"""A model: one SQL file, its header, and what parsing it tells.
+
+The header is YAML in the file's first block comment. It says what the SELECT cannot: the grain, the
+refresh key, what each column means and what must hold. Dependencies are read from the SQL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import sqlglot
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from sqlglot import exp
+
+from orders_connector.errors import ModelError
+
+__all__ = ["Check", "Header", "Model", "load_models", "model_directory", "parse_model"]
+
+LAYERS = ("staging", "core", "marts")
+RAW_TABLE = "raw.order_payloads"
+# What a model may read besides models. Settings tables have no slices: a change rebuilds their readers.
+RAW_COLUMNS = {"version_id", "order_key"}
+SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies"}
+
+Severity = Literal["error", "warn"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Check(_Strict):
+    """One promise of a model. `rule` is the kind, `name` is unique in the model."""
+
+    rule: Literal["unique", "not_null", "accepted_values", "relation", "formula"]
+    name: str
+    columns: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    to: str | None = None
+    holds: str | None = None
+    severity: Severity = "error"
+
+
+def _check_from_yaml(entry: Any) -> Any:
+    """Turn the short form of the header (`- unique: [a, b]`) into the fields of a `Check`."""
+    if not isinstance(entry, dict) or len(entry) != 1:
+        return entry
+    ((rule, body),) = entry.items()
+    match rule:
+        case "unique" | "not_null":
+            return {"rule": rule, "name": f"{rule}_{'_'.join(body)}", "columns": body}
+        case "accepted_values":
+            ((column, values),) = body.items()
+            return {
+                "rule": rule,
+                "name": f"{column}_accepted",
+                "columns": [column],
+                "values": values,
+            }
+        case "relation":
+            name = f"belongs_to_{body.get('to', '').replace('.', '_')}"
+            return {"rule": rule, "name": name, **body}
+        case _:
+            return {"rule": rule, **body}
+
+
+class Header(_Strict):
+    """What a model's comment declares."""
+
+    description: str
+    grain: tuple[str, ...]
+    refresh_key: str | None = None
+    materialized: Literal["table", "view"] = "table"
+    columns: dict[str, str]
+    checks: tuple[Annotated[Check, BeforeValidator(_check_from_yaml)], ...] = Field(default=())
+
+
+@dataclass(frozen=True)
+class Model:
+    """One SQL file: `name` is `<layer>.<file>`, the table it makes."""
+
+    name: str
+    path: Path
+    header: Header
+    select: exp.Query
+
+    @property
+    def layer(self) -> str:
+        """Folder and schema of the model: staging, core or marts."""
+        return self.name.split(".")[0]
+
+    @property
+    def refresh_key(self) -> str | None:
+        """Column by which the model is rebuilt in slices; None means in full."""
+        return self.header.refresh_key
+
+    @property
+    def is_view(self) -> bool:
+        """True when the model is a view and holds no rows of its own."""
+        return self.header.materialized == "view"
+
+    @cached_property
+    def inputs(self) -> frozenset[str]:
+        """Tables the SELECT reads, CTEs left out, as `schema.table`."""
+        return frozenset(
+            f"{table.db}.{table.name}" for table in self.select.find_all(exp.Table) if table.db
+        )
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Output columns in the order of the SELECT."""
+        return tuple(self.select.named_selects)
+
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the SELECT or the way it is refreshed changes; comments do not count."""
+        text = f"{self.select.sql(dialect='duckdb')}|{self.refresh_key}|{self.header.materialized}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def model_directory() -> Path:
+    """Return where the SQL models are: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parent.parent
+    packaged = package / "sql"
+    return packaged if packaged.is_dir() else package.parent / "sql"
+
+
+def parse_model(path: Path, layer: str) -> Model:
+    """Read one model file.
+
+    Raises:
+        ModelError: the header is missing or wrong, the SQL does not parse, or both disagree.
+    """
+    text = path.read_text(encoding="utf-8")
+    name = f"{layer}.{path.stem}"
+    if not text.startswith("/*") or "*/" not in text:
+        raise ModelError(
+            f"{path.name}: a model starts with a block comment that holds its header in YAML "
+            "(description, grain, refresh_key, columns, checks)"
+        )
+    header_text, sql = text[2:].split("*/", 1)
+    try:
+        header = Header.model_validate(yaml.safe_load(header_text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ModelError(f"{path.name}: the header cannot be read: {error}") from error
+    try:
+        statements = sqlglot.parse(sql, read="duckdb")
+    except sqlglot.ParseError as error:
+        raise ModelError(f"{path.name}: the SQL does not parse: {error}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise ModelError(f"{path.name}: a model is exactly one SELECT")
+    model = Model(name=name, path=path, header=header, select=statements[0])
+    _refuse_disagreement(model)
+    return model
+
+
+def _refuse_disagreement(model: Model) -> None:
+    documented, selected = set(model.header.columns), set(model.columns)
+    if documented != selected:
+        raise ModelError(
+            f"{model.path.name}: header and SELECT name different columns: only in the header "
+            f"{sorted(documented - selected)}, only in the SELECT {sorted(selected - documented)}"
+        )
+    named = {*model.header.grain, *(c for check in model.header.checks for c in check.columns)}
+    if model.refresh_key:
+        named.add(model.refresh_key)
+    if unknown := named - selected:
+        raise ModelError(
+            f"{model.path.name}: grain, refresh_key and checks may only name columns of the "
+            f"model; these are not: {sorted(unknown)}"
+        )
+
+
+def load_models(directory: Path | None = None) -> dict[str, Model]:
+    """Read every model below `directory`, upstream before downstream.
+
+    Raises:
+        ModelError: a file is wrong, an input is unknown, the models form a circle, or a refresh
+            key cannot work because an input does not carry it.
+    """
+    directory = directory or model_directory()
+    found = {
+        model.name: model
+        for layer in LAYERS
+        for path in sorted((directory / layer).glob("*.sql"))
+        if (model := parse_model(path, layer))
+    }
+    if not found:
+        raise ModelError(f"no models below {directory}: expected staging/, core/ and marts/")
+    for model in found.values():
+        _refuse_unknown_inputs(model, found)
+    graph = {name: sorted(model.inputs & found.keys()) for name, model in sorted(found.items())}
+    try:
+        order = tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise ModelError(f"models read each other in a circle: {error.args[1]}") from error
+    return {name: found[name] for name in order}
+
+
+def _refuse_unknown_inputs(model: Model, models: dict[str, Model]) -> None:
+    for table in sorted(model.inputs):
+        if table in SETTINGS_TABLES:
+            continue
+        if table == RAW_TABLE:
+            carried: set[str] = RAW_COLUMNS
+        elif table in models:
+            carried = set(models[table].columns)
+        else:
+            raise ModelError(
+                f"{model.path.name}: reads {table}, which is neither a model nor one of "
+                f"{sorted({RAW_TABLE, *SETTINGS_TABLES})}"
+            )
+        if model.refresh_key and model.refresh_key not in carried:
+            raise ModelError(
+                f"{model.path.name}: refresh_key {model.refresh_key} cannot work: {table} has no "
+                "such column, so the engine cannot tell which of its rows a slice needs. Choose a "
+                "key that every input carries, or leave refresh_key out to rebuild in full"
+            )

@@ -1,0 +1,409 @@
+"""Brings every model up to date: only the stale slices, all in one transaction.
+
+A slice is all rows of a model that share one value of its refresh key. Starting from the raw
+versions that no model has seen, each rebuilt slice tells its downstream models which of *their*
+slices it touched, in its old state and in its new one: an order that moved from one business date
+to another makes both dates stale.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Literal
+
+import duckdb
+
+from orders_connector.errors import ModelError
+from orders_connector.modeling.fast_json import for_duckdb
+from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
+from orders_connector.modeling.slices import restrict_inputs
+from orders_connector.warehouse.database import transaction
+
+__all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh"]
+
+logger = logging.getLogger(__name__)
+
+QUARANTINE_COLUMN = "quarantine_reason"
+BUSINESS_DATE = "order_date"
+
+
+@dataclass
+class ModelRefresh:
+    """What happened to one model.
+
+    Attributes:
+        mode: `full`, `slices`, or `unchanged`.
+        slices: Stale values of the refresh key.
+        rows: Rows written.
+        seconds: Wall time.
+        dates: Business dates that were rebuilt, for models keyed by `order_date`.
+        restated: Of these, dates that had rows before and have other rows now.
+    """
+
+    model: str
+    mode: Literal["full", "slices", "unchanged"]
+    slices: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    dates: list[date] = field(default_factory=list)
+    restated: list[date] = field(default_factory=list)
+
+
+@dataclass
+class RefreshReport:
+    """What one refresh did; `models` in the order they were built."""
+
+    load_id: str
+    models: list[ModelRefresh]
+    input_version_id: int
+
+    @property
+    def restated(self) -> list[date]:
+        """Business dates whose figures changed in any mart, oldest first."""
+        return sorted({day for model in self.models for day in model.restated})
+
+    @property
+    def dates(self) -> list[date]:
+        """Business dates that were rebuilt in any mart, oldest first."""
+        return sorted({day for model in self.models for day in model.dates})
+
+
+class _Refresh:
+    """One refresh inside one transaction."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, models: dict[str, Model], full: bool
+    ) -> None:
+        self.con = con
+        self.models = models
+        self.full = full
+        self.state: dict[str, tuple[str, str, int]] = {
+            model: (code, file, version)
+            for model, code, file, version in con.execute(
+                "select model, code_version, file_version, input_version_id from ops.model_state"
+            ).fetchall()
+        }
+        self.settings_version = _settings_version(con)
+        self.rebuilt_in_full: set[str] = set()
+        # (upstream table, key) -> temporary table that holds the touched values of the key
+        self.touched: dict[tuple[str, str], str] = {}
+
+    def newest_raw_version(self) -> int:
+        query = f"select coalesce(max(version_id), 0) from {RAW_TABLE}"
+        return int(self.con.execute(query).fetchall()[0][0])
+
+    def note_new_raw_versions(self) -> None:
+        seen = min((state[2] for state in self.state.values()), default=0)
+        for key in self._keys_read_from(RAW_TABLE):
+            self._touch(RAW_TABLE, key, f"(from {RAW_TABLE} where version_id > {seen})")
+
+    def run(self, model: Model) -> ModelRefresh:
+        started = time.perf_counter()
+        if self._needs_full_build(model):
+            result = self._build_view(model) if model.is_view else self._build_in_full(model)
+        elif model.is_view:
+            result = ModelRefresh(model.name, "unchanged")
+        else:
+            result = self._rebuild_stale(model)
+        result.seconds = round(time.perf_counter() - started, 4)
+        self._remember(model)
+        return result
+
+    def rebuild_stale(self, model: Model, stale: str) -> ModelRefresh:
+        """Rebuild the slices of `model` named in the table `stale`; note which rows that changed."""
+        key = model.refresh_key
+        assert key is not None
+        where = f"{key} in (select {key} from {stale})"
+        self.con.execute(
+            f"create or replace temp table rows_before as from {model.name} where {where}"
+        )
+        self.con.execute(f"delete from {model.name} where {where}")
+        carrying = [table for table in model.inputs - SETTINGS_TABLES if self._carries(table, key)]
+        select = restrict_inputs(model.select, tables=carrying, key=key, stale=stale)
+        columns = ", ".join(model.columns)
+        rows = self._write(model, f"insert into {model.name} ({columns}) {_sql(select)}")
+        # Only rows that differ travel on: a customer's other orders need not be touched because
+        # one of them was looked at.
+        self.con.execute(
+            "create or replace temp table rows_changed as"
+            f" (from rows_before except all from {model.name} where {where})"
+            f" union all (from {model.name} where {where} except all from rows_before)"
+        )
+        for read_key in self._keys_read_from(model.name):
+            self._touch(model.name, read_key, "rows_changed")
+        result = ModelRefresh(model.name, "slices", slices=self._count(stale), rows=rows)
+        if key == BUSINESS_DATE:
+            result.dates = self._dates(f"select {key} from {stale}")
+            result.restated = self._dates(
+                f"select {key} from rows_changed where {key} in (select {key} from rows_before)"
+            )
+        if QUARANTINE_COLUMN in model.columns:
+            self._note_quarantined(model, where)
+        return result
+
+    def _carries(self, table: str, key: str) -> bool:
+        return table == RAW_TABLE or key in self.models[table].columns
+
+    def _needs_full_build(self, model: Model) -> bool:
+        known = self.state.get(model.name)
+        return (
+            self.full
+            or known is None
+            or known[0] != self._code_version(model)
+            or (not model.is_view and bool(model.inputs & self.rebuilt_in_full))
+            or (not model.is_view and model.refresh_key is None and self._any_input_touched(model))
+        )
+
+    def _any_input_touched(self, model: Model) -> bool:
+        return any(
+            self._count(table)
+            for (upstream, _), table in self.touched.items()
+            if upstream in model.inputs
+        )
+
+    def _build_in_full(self, model: Model) -> ModelRefresh:
+        before = self._exists(model) and model.refresh_key == BUSINESS_DATE
+        if before:
+            self.con.execute(f"create or replace temp table rows_before as from {model.name}")
+        rows = self._write(model, f"create or replace table {model.name} as {_sql(model.select)}")
+        self.rebuilt_in_full.add(model.name)
+        self._refuse_null_keys(model)
+        _comment(self.con, model, "table")
+        result = ModelRefresh(model.name, "full", rows=rows)
+        if model.refresh_key == BUSINESS_DATE:
+            result.dates = self._dates(f"select {BUSINESS_DATE} from {model.name}")
+        if before:
+            columns = ", ".join(c for c in model.columns if c in self._columns("rows_before"))
+            result.restated = self._dates(
+                f"select {BUSINESS_DATE} from"
+                f" ((select {columns} from rows_before except all select {columns} from {model.name})"
+                f" union all"
+                f" (select {columns} from {model.name} except all select {columns} from rows_before))"
+                f" where {BUSINESS_DATE} in (select {BUSINESS_DATE} from rows_before)"
+            )
+        if QUARANTINE_COLUMN in model.columns:
+            self._note_quarantined(model, "true")
+        return result
+
+    def _build_view(self, model: Model) -> ModelRefresh:
+        self._write(model, f"create or replace view {model.name} as {_sql(model.select)}")
+        _comment(self.con, model, "view")
+        return ModelRefresh(model.name, "full")
+
+    def _rebuild_stale(self, model: Model) -> ModelRefresh:
+        key = model.refresh_key
+        if key is None:
+            return ModelRefresh(model.name, "unchanged")
+        stale = f"stale_{model.name.replace('.', '_')}"
+        parts = [
+            f"select {key} from {table}"
+            for (upstream, touched_key), table in self.touched.items()
+            if upstream in model.inputs and touched_key == key
+        ]
+        if not parts:
+            return ModelRefresh(model.name, "unchanged")
+        union = " union ".join(parts)
+        self.con.execute(f"create or replace temp table {stale} as {union}")
+        if not self._count(stale):
+            return ModelRefresh(model.name, "unchanged")
+        return self.rebuild_stale(model, stale)
+
+    def _keys_read_from(self, table: str) -> set[str]:
+        return {
+            model.refresh_key
+            for model in self.models.values()
+            if model.refresh_key and table in model.inputs
+        }
+
+    def _touch(self, table: str, key: str, rows: str) -> None:
+        """Note the values of `key` in `rows`, changed rows of `table`."""
+        name = f"touched_{table.replace('.', '_')}_{key}"
+        self.con.execute(
+            f"create or replace temp table {name} as"
+            f" select distinct {key} from {rows} where {key} is not null"
+        )
+        self.touched[table, key] = name
+
+    def _write(self, model: Model, statement: str) -> int:
+        try:
+            rows = self.con.execute(statement).fetchall()
+        except (duckdb.IOException, duckdb.OutOfMemoryException):
+            raise
+        except duckdb.Error as error:
+            raise ModelError(
+                f"{model.name} ({model.path.name}) failed: {error}. Nothing of this refresh was "
+                "kept; the tables are as they were before"
+            ) from error
+        return int(rows[0][0]) if rows else 0
+
+    def _note_quarantined(self, model: Model, where: str) -> None:
+        self.con.execute(
+            "insert into ops.quarantine"
+            " select distinct m.source, m.account, m.order_id, m.version_id, 'typing',"
+            "  m.quarantine_reason, p.content_hash, null, p.extraction_id, p.page, p.position, p.loaded_at"
+            f" from (from {model.name} where {where} and quarantine_reason is not null) m"
+            f" join {RAW_TABLE} p using (version_id)"
+            " where not exists (from ops.quarantine q where q.version_id = m.version_id"
+            "  and q.reason = m.quarantine_reason)"
+        )
+
+    def _refuse_null_keys(self, model: Model) -> None:
+        if (
+            model.refresh_key
+            and self.con.execute(
+                f"select 1 from {model.name} where {model.refresh_key} is null limit 1"
+            ).fetchall()
+        ):
+            raise ModelError(
+                f"{model.name}: some rows have no {model.refresh_key}, so no slice would ever "
+                "refresh them. Filter them out or choose another refresh_key"
+            )
+
+    def _code_version(self, model: Model) -> str:
+        settings = self.settings_version if model.inputs & SETTINGS_TABLES else ""
+        return f"{model.code_version}{settings}"
+
+    def _remember(self, model: Model) -> None:
+        text = model.path.read_bytes()
+        file_version = sha256(text).hexdigest()[:16]
+        known = self.state.get(model.name)
+        if known and known[1] != file_version:
+            _comment(self.con, model, "view" if model.is_view else "table")
+        self.state[model.name] = (self._code_version(model), file_version, 0)
+
+    def save_state(self, newest: int) -> None:
+        now = datetime.now(UTC)
+        self.con.execute("delete from ops.model_state")
+        for name in self.models:
+            code, file, _ = self.state[name]
+            self.con.execute(
+                "insert into ops.model_state values (?, ?, ?, ?, ?)",
+                [name, code, file, newest, now],
+            )
+
+    def _exists(self, model: Model) -> bool:
+        return model.name in self.state
+
+    def _columns(self, table: str) -> set[str]:
+        return {row[0] for row in self.con.execute(f"describe {table}").fetchall()}
+
+    def _count(self, table: str) -> int:
+        return int(self.con.execute(f"select count(*) from {table}").fetchall()[0][0])
+
+    def _dates(self, query: str) -> list[date]:
+        rows = self.con.execute(f"select distinct * from ({query}) order by 1").fetchall()
+        return [row[0] for row in rows]
+
+
+def refresh(
+    con: duckdb.DuckDBPyConnection,
+    models: dict[str, Model],
+    *,
+    full: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> RefreshReport:
+    """Rebuild what is stale in every model, in one transaction.
+
+    Args:
+        con: Connection to the warehouse, not inside a transaction.
+        models: All models, upstream first (`load_models`).
+        full: Rebuild every model from the raw log.
+        progress: Called with the name of each model before it is built.
+
+    Raises:
+        ModelError: a SELECT failed; all tables are left as they were.
+    """
+    started = datetime.now(UTC)
+    load_id = f"load_{uuid.uuid4().hex[:16]}"
+    with transaction(con):
+        run = _Refresh(con, models, full)
+        _drop_forgotten(con, run, models)
+        newest = run.newest_raw_version()
+        run.note_new_raw_versions()
+        results = []
+        for model in models.values():
+            if progress:
+                progress(model.name)
+            results.append(run.run(model))
+        run.save_state(newest)
+        report = RefreshReport(load_id, results, newest)
+        if any(result.mode != "unchanged" for result in results):
+            con.execute(
+                "insert into ops.loads values (?, ?, ?, ?, ?)",
+                [load_id, started, datetime.now(UTC), newest, _report_json(results)],
+            )
+    return report
+
+
+def rebuild_slices(
+    con: duckdb.DuckDBPyConnection,
+    models: dict[str, Model],
+    names: Sequence[str],
+    days: Sequence[date],
+) -> list[ModelRefresh]:
+    """Rebuild the given business dates of the named models by hand, in one transaction.
+
+    Raises:
+        ModelError: a model is unknown or is not keyed by business date.
+    """
+    with transaction(con):
+        run = _Refresh(con, models, full=False)
+        results = []
+        for name, model in models.items():
+            if name not in names:
+                continue
+            if model.refresh_key != BUSINESS_DATE or name not in run.state:
+                raise ModelError(f"{name} cannot be rebuilt by date: run a refresh first")
+            stale = f"asked_{name.replace('.', '_')}"
+            con.execute(
+                f"create or replace temp table {stale} as select unnest($days::date[]) as {BUSINESS_DATE}",
+                {"days": list(days)},
+            )
+            results.append(run.rebuild_stale(model, stale))
+    return results
+
+
+def _drop_forgotten(
+    con: duckdb.DuckDBPyConnection, run: _Refresh, models: dict[str, Model]
+) -> None:
+    """Drop tables of models whose file is gone, so that no one reads figures nobody refreshes."""
+    for name in run.state.keys() - models.keys():
+        kinds = con.execute(
+            "select table_type from information_schema.tables"
+            " where table_schema || '.' || table_name = ?",
+            [name],
+        ).fetchall()
+        if kinds:
+            con.execute(f"drop {'view' if kinds[0][0] == 'VIEW' else 'table'} {name}")
+    run.state = {name: state for name, state in run.state.items() if name in models}
+
+
+def _settings_version(con: duckdb.DuckDBPyConnection) -> str:
+    rows = [
+        con.execute(f"from {table} order by all").fetchall() for table in sorted(SETTINGS_TABLES)
+    ]
+    return sha256(repr(rows).encode()).hexdigest()[:16]
+
+
+def _report_json(results: list[ModelRefresh]) -> str:
+    return json.dumps([asdict(result) for result in results], default=str)
+
+
+def _sql(select: object) -> str:
+    return for_duckdb(select).sql(dialect="duckdb")  # type: ignore[arg-type]
+
+
+def _comment(con: duckdb.DuckDBPyConnection, model: Model, kind: str) -> None:
+    def quoted(text: str) -> str:
+        return "'" + " ".join(text.split()).replace("'", "''") + "'"
+
+    con.execute(f"comment on {kind} {model.name} is {quoted(model.header.description)}")
+    for column, meaning in model.header.columns.items():
+        con.execute(f"comment on column {model.name}.{column} is {quoted(meaning)}")

@@ -1,0 +1,1 @@
+"""Local servers that behave like the commerce APIs, under the control of a test."""

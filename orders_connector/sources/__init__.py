@@ -1,0 +1,1 @@
+"""The APIs that orders come from; what each must offer stands in ``base``."""

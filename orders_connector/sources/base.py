@@ -1,0 +1,107 @@
+"""What a source must offer: windows in, order payloads and proof of coverage out.
+
+A source knows nothing of the warehouse. It reads pages into a spool and says what it can prove;
+landing takes the spool apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+__all__ = ["PayloadContract", "Reading", "Walk", "Window"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Half-open UTC interval `[start, end)` of version_at. `end` None means up to the head."""
+
+    start: datetime
+    end: datetime | None = None
+
+    def __str__(self) -> str:
+        end = self.end.isoformat() if self.end else "now"
+        return f"[{self.start.isoformat()}, {end})"
+
+
+@dataclass(frozen=True)
+class PayloadContract:
+    """How a source lays out its JSON, as far as landing needs it.
+
+    Attributes:
+        orders_path: Where a page keeps its array of orders.
+        id_path: Where an order keeps its identity.
+        version_paths: Where an order keeps version_at, best first.
+        shapes: JSON type (`ARRAY`, `OBJECT`) that each path has when it is there and not null.
+    """
+
+    orders_path: str
+    id_path: str
+    version_paths: tuple[str, ...]
+    shapes: Mapping[str, Literal["ARRAY", "OBJECT"]]
+
+
+@dataclass
+class Walk:
+    """Evidence of one walk through a listing.
+
+    Attributes:
+        order: Sort order of the listing, as sent.
+        floor: The walk may stop below this key, UTC; None means it goes to the end.
+        ended: Why it stopped: `floor`, `nulls` (no later row has the key), `end` of the listing,
+            `head` (only the first page was wanted), `cap` (page numbers end), or `moving` (the
+            listing did not hold still).
+        pages: Pages read and kept.
+        rereads: Pages read again because nothing tied them to what had been read.
+        orders_seen: Distinct orders on them.
+        first_total: Orders the source counted when the walk began.
+        head: Newest key on the first page, UTC.
+        oldest: Oldest key read, UTC.
+        asked_at: The source's own clock at the first page, UTC; None when it sends none.
+    """
+
+    order: str
+    floor: datetime | None
+    ended: str = ""
+    pages: int = 0
+    rereads: int = 0
+    orders_seen: int = 0
+    first_total: int | None = None
+    head: datetime | None = None
+    oldest: datetime | None = None
+    asked_at: datetime | None = None
+
+    @property
+    def proven(self) -> bool:
+        """True when nothing at or above the floor was skipped."""
+        return self.ended in {"floor", "nulls", "end", "head"}
+
+
+@dataclass
+class Reading:
+    """What a source read for a window and what it can prove.
+
+    Attributes:
+        proven: The window that is covered, None when nothing is.
+        missing: Parts of the window asked for that are not covered.
+        reason: Why something is missing; None when nothing is.
+        watermarks: Sort key to newest value on the first page; None values are left out.
+        total: Orders the source says it has, at the time of the reading.
+        read_everything: True when the listing was read to its end.
+        walks: Evidence.
+    """
+
+    window: Window
+    proven: Window | None = None
+    missing: list[Window] = field(default_factory=list)
+    reason: str | None = None
+    watermarks: dict[str, datetime] = field(default_factory=dict)
+    total: int | None = None
+    read_everything: bool = False
+    walks: list[Walk] = field(default_factory=list)
+
+    def evidence(self) -> list[dict[str, Any]]:
+        """Return the walks as plain data."""
+        return [asdict(walk) for walk in self.walks]

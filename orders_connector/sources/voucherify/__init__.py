@@ -1,0 +1,1 @@
+"""Voucherify: endpoints (``client``), answers (``models``), complete reading (``extraction``)."""

@@ -1,0 +1,220 @@
+"""Page arithmetic and page reading for the listing of orders: no network, no warehouse.
+
+`GET /v1/orders` pages by number (`limit` 1..100, `page` 1..100, Voucherify OpenAPI, orders.json), so
+a sort order reaches 10,000 orders and rows shift between requests. Pages are therefore asked for so
+that each overlaps the one before it: a row that stands on both, unchanged, proves that nothing
+between them was skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import duckdb
+
+__all__ = [
+    "LAST_PAGE",
+    "LAST_REQUEST",
+    "MAX_LIMIT",
+    "REACH",
+    "MalformedPage",
+    "PageFacts",
+    "PageReader",
+    "PageRequest",
+    "next_request",
+    "salvage",
+]
+
+MAX_LIMIT = 100
+LAST_PAGE = 100
+REACH = MAX_LIMIT * LAST_PAGE
+SMALLEST_LIMIT = 50
+
+
+class PageRequest(NamedTuple):
+    """Query of one page; it shows the rows `[start, start + limit)` of the listing."""
+
+    page: int
+    limit: int
+
+    @property
+    def start(self) -> int:
+        """Rows of the listing before the page."""
+        return (self.page - 1) * self.limit
+
+
+LAST_REQUEST = PageRequest(LAST_PAGE, MAX_LIMIT)
+
+
+def next_request(read: int) -> PageRequest | None:
+    """Return the page that goes furthest beyond the first `read` rows and still overlaps them.
+
+    Returns None where no page both overlaps and adds rows, which is so from row 9,900 on.
+    """
+    if read == 0:
+        return PageRequest(1, MAX_LIMIT)
+    candidates = [
+        PageRequest((read - 1) // limit + 1, limit)
+        for limit in range(MAX_LIMIT, SMALLEST_LIMIT - 1, -1)
+        if (read - 1) // limit < LAST_PAGE
+    ]
+    best = max(candidates, key=lambda request: request.start + request.limit, default=None)
+    return best if best and best.start + best.limit > read else None
+
+
+class MalformedPage(ValueError):
+    """A page is not JSON, or holds no list of orders."""
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """What a walk must know of a page.
+
+    Attributes:
+        count: Rows on the page.
+        total: Orders the source counts, None when it does not say.
+        newest: Newest value of the sort key, UTC.
+        oldest: Oldest value of the sort key, UTC.
+        ends_with_null: The last row has no sort key.
+        anchors: Rows that this walk read before, unchanged.
+        fresh: Rows that this walk did not read before.
+    """
+
+    count: int
+    total: int | None
+    newest: datetime | None
+    oldest: datetime | None
+    ends_with_null: bool
+    anchors: int
+    fresh: int
+
+
+class PageReader:
+    """Reads the facts of each page of one walk, without a Python object per order.
+
+    DuckDB's JSON reader takes the page apart; only numbers and two times come back.
+    """
+
+    def __init__(self, sort_key: str) -> None:
+        self._con = duckdb.connect()
+        self._con.execute("set TimeZone = 'UTC'")
+        self._con.execute("set threads = 1")
+        self._con.execute("create table seen (id varchar, key timestamptz)")
+        self._con.execute("create table here (position integer, id varchar, key timestamptz)")
+        self._take_apart = (
+            "insert into here"
+            " select position, row[1], try_cast(row[2] as timestamptz) from ("
+            "  select json_extract_string(payload, ['$.id', '$." + sort_key + "']) as row, position"
+            "  from (select unnest(orders) as payload, generate_subscripts(orders, 1) as position"
+            "   from (select json_extract($body, '$.orders[*]') as orders)))"
+        )
+
+    def read(self, body: bytes) -> PageFacts:
+        """Return the facts of a page and remember its rows.
+
+        Raises:
+            MalformedPage: the body is not JSON in UTF-8 or has no `orders` array.
+        """
+        con = self._con
+        try:
+            text = body.decode("utf-8")
+            ((kind, total),) = con.execute(
+                "select json_type($body, '$.orders'),"
+                " try_cast(json_extract_string($body, '$.total') as bigint)",
+                {"body": text},
+            ).fetchall()
+            if kind != "ARRAY":
+                raise MalformedPage("there is no list `orders` in the answer")
+            con.execute("truncate here")
+            con.execute(self._take_apart, {"body": text})
+        except (UnicodeDecodeError, duckdb.Error) as error:
+            raise MalformedPage(str(error).split("Input:")[0].strip()) from error
+        ((count, newest, oldest, last_is_null, anchors, known),) = con.execute(
+            "select count(*), max(h.key), min(h.key),"
+            " coalesce(arg_max(h.key is null, h.position), false),"
+            " count(*) filter (where s.id is not null and h.key is not distinct from s.key),"
+            " count(*) filter (where s.id is not null)"
+            " from here as h left join seen as s on s.id = h.id"
+        ).fetchall()
+        con.execute("delete from seen where id in (select id from here)")
+        con.execute(
+            "insert into seen select distinct on (id) id, key from here where id is not null"
+        )
+        return PageFacts(count, total, newest, oldest, last_is_null, anchors, count - known)
+
+    def forget(self) -> None:
+        """Forget all rows: the walk starts again from the top."""
+        self._con.execute("truncate seen")
+
+    @property
+    def orders_seen(self) -> int:
+        """Distinct orders on all pages read."""
+        return int(self._con.execute("select count(*) from seen").fetchall()[0][0])
+
+    def close(self) -> None:
+        """Free the reader."""
+        self._con.close()
+
+
+_DECODER = json.JSONDecoder()
+_SEPARATORS = re.compile(r"[\s,]*")
+
+
+def salvage(body: bytes) -> bytes | None:
+    """Rebuild a page of malformed JSON: readable orders stay, broken ones become JSON strings.
+
+    Landing puts the strings into quarantine. Only for pages that are malformed each time they are
+    asked for; the hot path never comes here.
+
+    Returns:
+        The rebuilt page, or None when the end of the page is gone and orders may be missing.
+    """
+    text = body.decode("utf-8", errors="replace")
+    found = re.search(r'"orders"\s*:\s*\[', text)
+    if not found:
+        return None
+    at = _SEPARATORS.match(text, found.end()).end()  # type: ignore[union-attr]
+    orders: list[object] = []
+    while at < len(text) and text[at] != "]":
+        try:
+            order, at = _DECODER.raw_decode(text, at)
+            orders.append(order)
+        except ValueError:
+            end = _end_of_broken_value(text, at)
+            if end is None:
+                return None
+            orders.append(text[at:end])
+            at = end
+        at = _SEPARATORS.match(text, at).end()  # type: ignore[union-attr]
+    if at >= len(text):
+        return None
+    total = re.search(r'"total"\s*:\s*(\d+)', text[at:])
+    page: dict[str, object] = {"orders": orders}
+    if total:
+        page["total"] = int(total.group(1))
+    return json.dumps(page, ensure_ascii=False).encode()
+
+
+def _end_of_broken_value(text: str, at: int) -> int | None:
+    """Return where a broken object ends, by counting brackets outside strings."""
+    depth, inside, escaped = 0, False, False
+    for index in range(at, len(text)):
+        char = text[index]
+        if inside:
+            inside = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            inside = True
+        elif char in "{[":
+            depth += 1
+        elif char in "}]":
+            depth -= 1
+            if depth <= 0:
+                return index + 1 if depth == 0 else index
+        elif char == "," and depth == 0:
+            return index
+    return None

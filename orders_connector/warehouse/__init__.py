@@ -1,0 +1,1 @@
+"""Where tables live: the DuckDB file, its schema, and the copy that readers get."""

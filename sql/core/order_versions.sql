@@ -1,0 +1,73 @@
+/*
+description: >
+  Every version of every order with the time it was valid, so that a past evening can be asked for:
+  valid_from <= T and (T < valid_to or valid_to is null). Times are the source's, not the load's.
+grain: [source, account, order_id, version_id]
+refresh_key: order_key
+columns:
+  order_key: Slice key of the order; a hash, not an identity.
+  source: Kind of API.
+  account: Configured account.
+  order_id: Order id of the source.
+  version_id: Observation number of the version.
+  version_no: 1 for the oldest version known.
+  valid_from: When the source says the version came to be, UTC.
+  valid_to: When the next known version came to be, UTC; NULL for the current one.
+  is_current: True for the newest version.
+  order_date: Business date of this version.
+  ordered_at: Time the order counted for in this version, UTC.
+  status: Common status in this version.
+  source_status: Status as the source wrote it.
+  is_recognised: True when this version counts as revenue.
+  is_test: True for a test order.
+  currency: ISO 4217 code.
+  customer_key: Customer id of the source; NULL for guests.
+  gross_minor: Amount before discounts, minor units.
+  order_discount_minor: Order-level discounts, minor units.
+  item_discount_minor: Item-level discounts, minor units.
+  total_discount_minor: Both together, minor units.
+  net_minor: What is left to pay, minor units.
+  content_hash: MD5 of the landed payload.
+  channel: How the version came here.
+  extraction_id: The extraction that brought it.
+  loaded_at: When it was landed, UTC.
+checks:
+  - unique: [source, account, order_id, version_id]
+  - not_null: [order_id, version_id, valid_from, is_current]
+  - formula: {name: no_version_ends_before_it_starts, holds: "valid_to is null or valid_to >= valid_from"}
+*/
+select
+    o.order_key,
+    o.source,
+    o.account,
+    o.order_id,
+    o.version_id,
+    cast(row_number() over (
+        partition by o.source, o.account, o.order_id order by o.version_at, o.version_id
+    ) as bigint) as version_no,
+    o.version_at as valid_from,
+    lead(o.version_at) over (
+        partition by o.source, o.account, o.order_id order by o.version_at, o.version_id
+    ) as valid_to,
+    lead(o.version_id) over (
+        partition by o.source, o.account, o.order_id order by o.version_at, o.version_id
+    ) is null as is_current,
+    o.order_date,
+    o.ordered_at,
+    o.status,
+    o.source_status,
+    o.is_recognised,
+    o.is_test,
+    o.currency,
+    o.customer_key,
+    o.gross_minor,
+    o.order_discount_minor,
+    o.item_discount_minor,
+    o.total_discount_minor,
+    o.net_minor,
+    o.content_hash,
+    o.channel,
+    o.extraction_id,
+    o.loaded_at
+from staging.voucherify_orders as o
+where o.quarantine_reason is null

@@ -1,0 +1,109 @@
+/*
+description: >
+  What was sold per business date: by order day, as known now. Money is in minor units of the row's
+  currency and is never summed across currencies.
+grain: [source, account, order_date, currency]
+refresh_key: order_date
+columns:
+  source: Kind of API.
+  account: Configured account.
+  order_date: Business date in the account's time zone.
+  currency: ISO 4217 code.
+  minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
+  orders_placed: Orders of the day, test orders excluded.
+  orders_recognised: Of these, orders whose status counts as revenue.
+  orders_cancelled: Of these, cancelled orders.
+  orders_without_amount: Recognised orders whose amount the source does not say; they add nothing to the sums.
+  gross_revenue_minor: Amount of recognised orders before discounts.
+  discounts_minor: Discounts on recognised orders, order level and item level together.
+  net_revenue_minor: Recognised revenue after discounts.
+  pipeline_value_minor: Net amount of orders that are created and not yet paid.
+  cancelled_value_minor: Gross amount of cancelled orders; gross, because a rollback undoes the discount.
+  average_order_net_minor: Net revenue per recognised order, rounded to a whole minor unit.
+  average_order_gross_minor: Gross revenue per recognised order, rounded to a whole minor unit.
+  median_order_net_minor: Middle net amount of recognised orders; the lower one of two.
+  p90_order_net_minor: Net amount that nine tenths of the recognised orders do not exceed.
+  units: Units of products on recognised orders.
+  customers: Distinct known customers with a recognised order. Not additive over days.
+  new_customer_orders: Recognised orders that are their customer's first.
+  returning_customer_orders: Recognised orders that are not.
+  guest_orders: Recognised orders without a customer.
+  new_customer_net_minor: Net revenue of first orders.
+  returning_customer_net_minor: Net revenue of later orders.
+  guest_net_minor: Net revenue of orders without a customer.
+checks:
+  - unique: [source, account, order_date, currency]
+  - not_null: [order_date, currency, orders_placed, net_revenue_minor]
+  - formula: {name: gross_less_discounts_is_net, holds: "gross_revenue_minor - discounts_minor = net_revenue_minor", severity: warn}
+  - formula: {name: customers_split_is_complete, holds: "new_customer_orders + returning_customer_orders + guest_orders = orders_recognised"}
+  - formula: {name: customer_revenue_split_is_complete, holds: "new_customer_net_minor + returning_customer_net_minor + guest_net_minor = net_revenue_minor"}
+*/
+select
+    o.source,
+    o.account,
+    o.order_date,
+    o.currency,
+    cast(max(o.minor_unit_exponent) as integer) as minor_unit_exponent,
+    cast(count(*) as bigint) as orders_placed,
+    cast(count(*) filter (where o.is_recognised) as bigint) as orders_recognised,
+    cast(count(*) filter (where o.status = 'cancelled') as bigint) as orders_cancelled,
+    cast(count(*) filter (where o.is_recognised and o.net_minor is null) as bigint) as orders_without_amount,
+    cast(coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) as bigint) as gross_revenue_minor,
+    cast(coalesce(sum(o.total_discount_minor) filter (where o.is_recognised), 0) as bigint) as discounts_minor,
+    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) as bigint) as net_revenue_minor,
+    cast(coalesce(sum(o.net_minor) filter (where o.status = 'created'), 0) as bigint) as pipeline_value_minor,
+    cast(coalesce(sum(o.gross_minor) filter (where o.status = 'cancelled'), 0) as bigint) as cancelled_value_minor,
+    case
+        when count(*) filter (where o.is_recognised) > 0 then cast(
+            (2 * coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) + count(*) filter (where o.is_recognised))
+            // (2 * count(*) filter (where o.is_recognised)) as bigint)
+    end as average_order_net_minor,
+    case
+        when count(*) filter (where o.is_recognised) > 0 then cast(
+            (2 * coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) + count(*) filter (where o.is_recognised))
+            // (2 * count(*) filter (where o.is_recognised)) as bigint)
+    end as average_order_gross_minor,
+    cast(min(o.net_minor) filter (where o.is_recognised and 2 * o.net_rank >= o.net_ranked) as bigint)
+        as median_order_net_minor,
+    cast(min(o.net_minor) filter (where o.is_recognised and 10 * o.net_rank >= 9 * o.net_ranked) as bigint)
+        as p90_order_net_minor,
+    cast(coalesce(sum(o.units) filter (where o.is_recognised), 0) as bigint) as units,
+    cast(count(distinct o.customer_key) filter (where o.is_recognised) as bigint) as customers,
+    cast(count(*) filter (where o.is_recognised and o.is_first_order) as bigint) as new_customer_orders,
+    cast(count(*) filter (where o.is_recognised and not o.is_first_order) as bigint) as returning_customer_orders,
+    cast(count(*) filter (where o.is_recognised and o.customer_key is null) as bigint) as guest_orders,
+    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and o.is_first_order), 0) as bigint)
+        as new_customer_net_minor,
+    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and not o.is_first_order), 0) as bigint)
+        as returning_customer_net_minor,
+    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and o.customer_key is null), 0) as bigint)
+        as guest_net_minor
+from (
+    select
+        c.source,
+        c.account,
+        c.order_date,
+        c.currency,
+        c.minor_unit_exponent,
+        c.status,
+        c.is_recognised,
+        c.customer_key,
+        c.gross_minor,
+        c.total_discount_minor,
+        c.net_minor,
+        c.units,
+        s.is_first_order,
+        row_number() over (
+            partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
+            order by c.net_minor, c.order_id
+        ) as net_rank,
+        count(*) over (
+            partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
+        ) as net_ranked
+    from core.orders as c
+    left join core.customer_orders as s
+        on s.order_key = c.order_key and s.order_date = c.order_date
+        and s.source = c.source and s.account = c.account and s.order_id = c.order_id
+    where not c.is_test
+) as o
+group by o.source, o.account, o.order_date, o.currency
