@@ -37,7 +37,8 @@ class Answer:
         status: HTTP status, 200 to 299.
         headers: Headers of the answer.
         content: The body after content decoding, byte for byte; empty for a download to a file.
-        elapsed: Seconds from sending the request to the last byte.
+        elapsed: Seconds of the last attempt up to the last byte, its wait for the rate limit
+            included.
         method: HTTP method of the request.
         path: Path and query of the request; may hold a secret, so it is not shown.
         account: Name of the account.

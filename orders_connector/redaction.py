@@ -24,7 +24,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # Header: value, as text, as a dictionary entry or as a Python pair, str or bytes.
     (
         re.compile(
-            rf"(?i)\b({_HEADERS})(['\"]?\s*[:=]\s*b?['\"]?|['\"]\s*,\s*b?['\"])"
+            rf"(?i)\b({_HEADERS})(['\"]?\s*[:=]\s*(?:b?['\"])?|['\"]\s*,\s*b?['\"])"
             r"(?:(?:bearer|basic)\s+)?[^\s'\",)]+"
         ),
         rf"\1\2{_MARK}",

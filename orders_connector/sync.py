@@ -317,7 +317,8 @@ def _disclaim(reading: Reading, orders: int) -> None:
         why = "although the listing was read to its end; it moved meanwhile, so run again"
     else:
         why = "and the listing does not reach them; they are back-dated or were hidden from it"
-    reading.reason = f"the source counts {orders:,} more order{'s'[: orders != 1]} than all windows explain, {why}"
+    counted = "one more order" if orders == 1 else f"{orders:,} more orders"
+    reading.reason = f"the source counts {counted} than all windows explain, {why}"
 
 
 def _whole_days(proven: Window | None) -> list[date]:

@@ -92,6 +92,8 @@ class Wire:
         self._clock = clock
         self._client = httpx.AsyncClient(
             timeout=timeout,
+            # A proxy of the environment cannot reach a sandbox on this machine.
+            trust_env=not any(is_loopback(httpx.URL(f"//{host}").host) for host in allowed_hosts),
             transport=http_transport,
             follow_redirects=False,
             headers={"user-agent": f"orders-connector/{__version__}"},

@@ -185,7 +185,9 @@ def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(tmp_path, line,
     assert message.count("\n") == 1, "one wrong setting, one line"
 
 
-@pytest.mark.parametrize("path", ["$.metadata.day", "$.metadata.sign-up", "$.a.b[0]", "$.a[1][2].c"])
+@pytest.mark.parametrize(
+    "path", ["$.metadata.day", "$.metadata.sign-up", "$.a.b[0]", "$.a[1][2].c"]
+)
 def test_json_paths_of_keys_and_indexes_are_accepted(path):
     assert account(business_date_path=path).business_date_path == path
 
@@ -218,7 +220,10 @@ def test_exactly_one_of_region_and_address_is_needed(tmp_path, lines):
     ("text", "expected"),
     [
         (ACCOUNT + "recognized_statuses = []", "did you mean recognised_statuses?"),
-        (ACCOUNT + "[warehouse]\nthread = 2", "warehouse.thread: there is no such setting; did you"),
+        (
+            ACCOUNT + "[warehouse]\nthread = 2",
+            "no such setting; did you mean threads?",
+        ),
         (ACCOUNT + "[warehaus]\npath = 'x'", "did you mean warehouse?"),
         (ACCOUNT + "[schedule]\nxyz = 1", "there are: cron, time_zone"),
     ],

@@ -175,7 +175,7 @@ async def test_a_refusal_is_not_repeated(connect, code, kind):
 
 async def test_the_wrong_region_points_at_the_setting(connect):
     body = {"code": 403, "key": "forbidden", "details": "Project is bound to another region"}
-    with pytest.raises(PermissionDenied, match="`region`.*bound to another region"):
+    with pytest.raises(PermissionDenied, match=r"`region`.*bound to another region"):
         await connect(Api(status(403, body=body))).request("GET", "/")
 
 
@@ -684,10 +684,10 @@ async def test_a_chunked_body_without_its_end_is_cut(dial):
 
 
 async def test_silence_counts_as_a_failed_attempt(dial):
-    async with server("hang", http(b"{}", None, JSON)) as (url, _):
-        async with dial(url, timeout=0.1) as transport:
-            assert (await transport.request("GET", "/x")).json() == {}
-            assert transport.retries == 1
+    whole = http(b"{}", None, JSON)
+    async with server("hang", whole) as (url, _), dial(url, timeout=0.1) as transport:
+        assert (await transport.request("GET", "/x")).json() == {}
+        assert transport.retries == 1
 
 
 async def test_compressed_bodies_are_unpacked_and_counted_as_they_came(dial):
@@ -714,20 +714,28 @@ async def test_a_download_that_breaks_off_begins_anew(dial):
         assert (answer.status, answer.content) == (200, b"")
 
 
-async def test_a_stream_gives_its_pieces_and_reports_where_it_breaks(dial):
-    async with server(None, http(b"x" * 200_000), http(b"a,b\n", 8)) as (url, _):
-        async with dial(url) as transport:
-            async with transport.stream("/file") as pieces:
-                sizes = [len(piece) async for piece in pieces]
-            assert sum(sizes) == 200_000
-            assert len(sizes) > 1
-            assert transport.retries == 1, "opening is repeated"
-            received = []
-            with pytest.raises(UnreadableAnswer, match="cut off"):
-                async with transport.stream("/file") as pieces:
-                    async for piece in pieces:
-                        received.append(piece)  # noqa: PERF401 - the loop breaks
-            assert received == [b"a,b\n"]
+async def test_a_stream_gives_its_pieces_and_its_opening_is_repeated(dial):
+    async with server(None, http(b"x" * 200_000)) as (url, _), dial(url) as transport:
+        async with transport.stream("/file") as pieces:
+            sizes = [len(piece) async for piece in pieces]
+        assert sum(sizes) == 200_000
+        assert len(sizes) > 1
+        assert transport.retries == 1
+
+
+async def test_a_stream_that_breaks_off_is_an_error_after_its_last_piece(dial):
+    received = []
+
+    async def read(transport):
+        async with transport.stream("/file") as pieces:
+            async for piece in pieces:
+                received.append(piece)
+
+    async with server(http(b"a,b\n", 8)) as (url, heads), dial(url) as transport:
+        with pytest.raises(UnreadableAnswer, match="cut off"):
+            await read(transport)
+        assert received == [b"a,b\n"]
+        assert len(heads) == 1
 
 
 async def test_a_web_page_in_place_of_a_file_is_refused(dial):
@@ -745,6 +753,14 @@ async def test_real_redirects_between_ports_carry_no_credentials(dial):
     assert SECRET in asked[0]
     assert SECRET not in stored[0]
     assert "GET /f?sig=1 " in stored[0]
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(dial, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with server(http(b"{}", None, JSON)) as (url, heads), dial(url) as transport:
+        await transport.request("GET", "/x")
+        assert heads[0].startswith("GET /x ")
 
 
 async def test_the_address_is_sent_exactly_as_it_was_given(dial):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -88,34 +88,33 @@ def coverage_of(con: duckdb.DuckDBPyConnection, source: str, account: str) -> li
 
 
 def merged(windows: list[Window]) -> list[Window]:
-    """Join windows that overlap or touch; all have an end."""
+    """Join windows that overlap or touch, oldest first."""
     result: list[Window] = []
     for window in sorted(windows, key=lambda w: w.start):
-        last = result[-1] if result else None
-        if last and last.end and window.end and window.start <= last.end:
-            result[-1] = Window(last.start, max(last.end, window.end))
+        if result and window.start <= _end(result[-1]):
+            result[-1] = Window(result[-1].start, max(_end(result[-1]), _end(window)))
         else:
             result.append(window)
     return result
 
 
 def gaps_in(covered: list[Window], asked: Window) -> list[Window]:
-    """Return the parts of `asked` (which has an end) that no window of `covered` contains."""
-    assert asked.end is not None
+    """Return the parts of `asked` that no window of `covered` (merged) contains."""
     gaps = []
-    start = asked.start
+    start, end = asked.start, _end(asked)
     for window in covered:
-        assert window.end is not None
-        if window.end <= start:
-            continue
-        if window.start >= asked.end:
-            break
         if window.start > start:
-            gaps.append(Window(start, window.start))
-        start = max(start, window.end)
-    if start < asked.end:
+            gaps.append(Window(start, min(window.start, end)))
+        start = max(start, _end(window))
+        if start >= end:
+            break
+    if start < end:
         gaps.append(Window(start, asked.end))
-    return gaps
+    return [gap for gap in gaps if gap.start < _end(gap)]
+
+
+def _end(window: Window) -> datetime:
+    return window.end or datetime.max.replace(tzinfo=UTC)
 
 
 def record_extraction(con: duckdb.DuckDBPyConnection, record: ExtractionRecord) -> None:

@@ -88,39 +88,39 @@ def _incoming(contract: PayloadContract) -> str:
     """SQL that splits pages into orders and reads what landing needs, parsing each order twice."""
     values = ", ".join(f"'{path}'" for path in (contract.id_path, *contract.version_paths))
     types = ", ".join(f"'{path}'" for path in ("$", contract.id_path, *contract.shapes))
-    names = [path.removeprefix("$.") for path in contract.version_paths]
-    unreadable = "".join(
-        f" when v[{n}] is not null and not coalesce(isfinite(try_cast(v[{n}] as timestamptz)), false)"
-        f" then '{name} is not a time: ' || v[{n}][:80]"
-        for n, name in enumerate(names, start=2)
-    )
-    misshapen = "".join(
-        f" when t[{n}] not in ('{shape}', 'NULL')"
-        f" then '{path.removeprefix('$.')} is not {shape.lower()} but ' || lower(t[{n}])"
-        for n, (path, shape) in enumerate(contract.shapes.items(), start=3)
-    )
-    version_at = ", ".join(
-        f"try_cast(v[{n}] as timestamptz)" for n in range(2, len(contract.version_paths) + 2)
-    )
+    # v[1] is the id, v[2] and on are the times; t[1] is the order, t[2] the id, t[3] and on shapes.
+    times = {
+        path.removeprefix("$."): f"v[{n}]" for n, path in enumerate(contract.version_paths, start=2)
+    }
+    version_at = f"coalesce({', '.join(f'try_cast({v} as timestamptz)' for v in times.values())})"
+    reasons = [
+        "when t[1] = 'NULL' then 'null stands where an order should'",
+        "when t[1] = 'VARCHAR' then 'malformed JSON, or text where an order should stand'",
+        "when t[1] <> 'OBJECT' then 'not an order but ' || lower(t[1])",
+        f"when not coalesce({HAS_ID}, false) then 'the order has no id'",
+        *(
+            f"when {v} is not null and not coalesce(isfinite(try_cast({v} as timestamptz)), false)"
+            f" then '{name} is not a time: ' || {v}[:80]"
+            for name, v in times.items()
+        ),
+        f"when {version_at} is null then 'the order has neither {' nor '.join(times)}'",
+        *(
+            f"when t[{n}] not in ('{shape}', 'NULL')"
+            f" then '{path.removeprefix('$.')} is not {shape.lower()} but ' || lower(t[{n}])"
+            for n, (path, shape) in enumerate(contract.shapes.items(), start=3)
+        ),
+    ]
     return f"""
         create or replace temp table incoming as
         select page, position, channel, payload, content_hash, order_id, version_at, reason,
             page::bigint * {PAGE_STRIDE} + position as place,
-            (md5_number_lower($source || '/' || $account || '/' || order_id) >> 1)::bigint as order_key
+            (md5_number_lower($source || '/' || $account || '/' || order_id) >> 1)::bigint
+                as order_key
         from (
             select page, position, channel, payload, md5(payload) as content_hash,
-                case when t[2] in ('VARCHAR', 'UBIGINT', 'BIGINT') then nullif(v[1], '') end as order_id,
-                coalesce({version_at}) as version_at,
-                case
-                    when t[1] = 'NULL' then 'null stands where an order should'
-                    when t[1] = 'VARCHAR' then 'malformed JSON, or text where an order should stand'
-                    when t[1] <> 'OBJECT' then 'not an order but ' || lower(t[1])
-                    when t[2] is null or t[2] not in ('VARCHAR', 'UBIGINT', 'BIGINT') or v[1] = ''
-                        then 'the order has no id'
-                    {unreadable}
-                    when coalesce({version_at}) is null then 'the order has neither {" nor ".join(names)}'
-                    {misshapen}
-                end as reason
+                case when {HAS_ID} then v[1] end as order_id,
+                {version_at} as version_at,
+                case {" ".join(reasons)} end as reason
             from (
                 select page, channel, payload, position,
                     json_extract_string(payload, [{values}]) as v,
@@ -138,6 +138,8 @@ def _incoming(contract: PayloadContract) -> str:
         )
     """
 
+
+HAS_ID = "(t[2] in ('VARCHAR', 'UBIGINT', 'BIGINT') and v[1] <> '')"
 
 # The last sighting of a text in a load counts: when the source goes from A to B and back to A,
 # A is the newer one.

@@ -32,7 +32,8 @@ def write_settings(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         for list_name in ("recognised_statuses", "non_product_items"):
             values = sorted(set(getattr(account, list_name)))
             con.execute(
-                "insert into ops.account_lists select $source, $account, $list, unnest($values::varchar[])",
+                "insert into ops.account_lists"
+                " select $source, $account, $list, unnest($values::varchar[])",
                 {
                     "source": account.source,
                     "account": account.name,
@@ -44,6 +45,7 @@ def write_settings(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     exponents = [get_currency_precision(code) for code in codes]
     con.execute("delete from ops.currencies")
     con.execute(
-        "insert into ops.currencies select unnest($codes::varchar[]), unnest($exponents::integer[])",
+        "insert into ops.currencies"
+        " select unnest($codes::varchar[]), unnest($exponents::integer[])",
         {"codes": codes, "exponents": exponents},
     )

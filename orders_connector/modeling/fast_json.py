@@ -115,7 +115,7 @@ def _array_path(node: exp.JSONExtract) -> str:
 
 
 def _unnested_array(subquery: exp.Select, alias: str) -> exp.JSONExtract | None:
-    """Return the array whose positions `unnest(range(1, array_length(array) + 1)) as alias` names."""
+    """Return the array of `unnest(range(1, array_length(array) + 1)) as alias`."""
     projection = next((p for p in subquery.expressions if p.alias_or_name == alias), None)
     if projection is None or not isinstance(projection.unalias(), exp.Explode):
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import sqlglot
 import yaml
@@ -24,7 +24,8 @@ __all__ = ["Check", "Header", "Model", "load_models", "model_directory", "parse_
 
 LAYERS = ("staging", "core", "marts")
 RAW_TABLE = "raw.order_payloads"
-# What a model may read besides models. Settings tables have no slices: a change rebuilds their readers.
+# What a model may read besides models. Settings tables have no slices: when they change, their
+# readers are rebuilt.
 RAW_COLUMNS = {"version_id", "order_key"}
 SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies"}
 
@@ -47,7 +48,7 @@ class Check(_Strict):
     severity: Severity = "error"
 
 
-def _check_from_yaml(entry: Any) -> Any:
+def _check_from_yaml(entry: object) -> object:
     """Turn the short form of the header (`- unique: [a, b]`) into the fields of a `Check`."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return entry

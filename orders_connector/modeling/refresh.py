@@ -23,7 +23,7 @@ import duckdb
 from orders_connector.errors import ModelError
 from orders_connector.modeling.fast_json import for_duckdb
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
-from orders_connector.modeling.slices import restrict_inputs
+from orders_connector.modeling.slices import restrict_inputs, stale_rows
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh"]
@@ -117,35 +117,40 @@ class _Refresh:
         return result
 
     def rebuild_stale(self, model: Model, stale: str) -> ModelRefresh:
-        """Rebuild the slices of `model` named in the table `stale`; note which rows that changed."""
-        key = model.refresh_key
-        assert key is not None
-        where = f"{key} in (select {key} from {stale})"
-        self.con.execute(
-            f"create or replace temp table rows_before as from {model.name} where {where}"
-        )
-        self.con.execute(f"delete from {model.name} where {where}")
+        """Rebuild the slices of `model` named in the table `stale`; note which rows changed."""
+        key = str(model.refresh_key)
         carrying = [table for table in model.inputs - SETTINGS_TABLES if self._carries(table, key)]
         select = restrict_inputs(model.select, tables=carrying, key=key, stale=stale)
-        columns = ", ".join(model.columns)
-        rows = self._write(model, f"insert into {model.name} ({columns}) {_sql(select)}")
-        # Only rows that differ travel on: a customer's other orders need not be touched because
-        # one of them was looked at.
-        self.con.execute(
-            "create or replace temp table rows_changed as"
-            f" (from rows_before except all from {model.name} where {where})"
-            f" union all (from {model.name} where {where} except all from rows_before)"
-        )
-        for read_key in self._keys_read_from(model.name):
-            self._touch(model.name, read_key, "rows_changed")
+        rows = self._write(model, f"create or replace temp table rows_after as {_sql(select)}")
+        # One scan both removes the old rows and keeps them for comparison.
+        removed = self.con.sql(
+            f"delete from {model.name} where {stale_rows(model.name, key, stale)} returning *"
+        ).to_arrow_table()
+        self.con.register("removed", removed)
+        self.con.execute("create or replace temp table rows_before as from removed")
+        self.con.unregister("removed")
+        self.con.execute(f"insert into {model.name} from rows_after")
         result = ModelRefresh(model.name, "slices", slices=self._count(stale), rows=rows)
+        read_keys = self._keys_read_from(model.name)
+        if read_keys or key == BUSINESS_DATE:
+            # Only rows that differ travel on: a customer's other orders need not be touched
+            # because one of them was looked at.
+            self.con.execute(
+                "create or replace temp table rows_changed as"
+                " (from rows_before except all from rows_after)"
+                " union all (from rows_after except all from rows_before)"
+                if removed.num_rows
+                else "create or replace temp table rows_changed as from rows_after"
+            )
+        for read_key in read_keys:
+            self._touch(model.name, read_key, "rows_changed")
         if key == BUSINESS_DATE:
             result.dates = self._dates(f"select {key} from {stale}")
             result.restated = self._dates(
                 f"select {key} from rows_changed where {key} in (select {key} from rows_before)"
             )
         if QUARANTINE_COLUMN in model.columns:
-            self._note_quarantined(model, where)
+            self._note_quarantined(model, stale_rows(model.name, key, stale))
         return result
 
     def _carries(self, table: str, key: str) -> bool:
@@ -180,12 +185,12 @@ class _Refresh:
         if model.refresh_key == BUSINESS_DATE:
             result.dates = self._dates(f"select {BUSINESS_DATE} from {model.name}")
         if before:
-            columns = ", ".join(c for c in model.columns if c in self._columns("rows_before"))
+            known = self._columns("rows_before")
+            columns = ", ".join(column for column in model.columns if column in known)
+            old, new = f"select {columns} from rows_before", f"select {columns} from {model.name}"
             result.restated = self._dates(
                 f"select {BUSINESS_DATE} from"
-                f" ((select {columns} from rows_before except all select {columns} from {model.name})"
-                f" union all"
-                f" (select {columns} from {model.name} except all select {columns} from rows_before))"
+                f" (({old} except all {new}) union all ({new} except all {old}))"
                 f" where {BUSINESS_DATE} in (select {BUSINESS_DATE} from rows_before)"
             )
         if QUARANTINE_COLUMN in model.columns:
@@ -247,7 +252,8 @@ class _Refresh:
         self.con.execute(
             "insert into ops.quarantine"
             " select distinct m.source, m.account, m.order_id, m.version_id, 'typing',"
-            "  m.quarantine_reason, p.content_hash, null, p.extraction_id, p.page, p.position, p.loaded_at"
+            "  m.quarantine_reason, p.content_hash, null, p.extraction_id, p.page, p.position,"
+            "  p.loaded_at"
             f" from (from {model.name} where {where} and quarantine_reason is not null) m"
             f" join {RAW_TABLE} p using (version_id)"
             " where not exists (from ops.quarantine q where q.version_id = m.version_id"

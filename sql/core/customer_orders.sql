@@ -9,6 +9,7 @@ columns:
   source: Kind of API.
   account: Configured account.
   order_id: Order id of the source.
+  version_id: The version of the order that core.orders shows.
   customer_key: Customer id of the source.
   order_date: Business date of the order.
   order_seq: 1 for the customer's first recognised order, by (ordered_at, order_id).
@@ -22,6 +23,7 @@ select
     o.source,
     o.account,
     o.order_id,
+    o.version_id,
     o.customer_key,
     o.order_date,
     cast(row_number() over (

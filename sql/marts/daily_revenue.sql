@@ -95,15 +95,14 @@ from (
         s.is_first_order,
         row_number() over (
             partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
-            order by c.net_minor, c.order_id
+            order by c.net_minor
         ) as net_rank,
         count(*) over (
             partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
         ) as net_ranked
     from core.orders as c
-    left join core.customer_orders as s
-        on s.order_key = c.order_key and s.order_date = c.order_date
-        and s.source = c.source and s.account = c.account and s.order_id = c.order_id
+    -- version_id names one version of one order, and is a number.
+    left join core.customer_orders as s on s.version_id = c.version_id
     where not c.is_test
 ) as o
 group by o.source, o.account, o.order_date, o.currency

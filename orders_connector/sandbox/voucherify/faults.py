@@ -56,7 +56,7 @@ class Fault:
     """
 
     kind: Kind
-    path: str = "/v1/"
+    path: str = ""
     method: str | None = None
     host: Literal["api", "download", "storage"] | None = None
     nth: int | tuple[int, ...] | None = None

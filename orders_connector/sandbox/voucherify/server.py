@@ -263,8 +263,7 @@ def serve(
     try:
         with box:
             announce(box)
-            while not ended.wait(0.5):  # in pieces: a signal is not seen inside an endless wait
-                pass
+            ended.wait()
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)

@@ -1,9 +1,9 @@
 """How Voucherify's orders are read completely by listing, although the listing moves and ends.
 
-Two walks, newest first: by `updated_at` for what changed, by `created_at` for orders that were never
-updated (their `updated_at` is null, and where nulls stand in a sort is not documented). Descending,
-because a row that is updated meanwhile moves to the top, where the next load finds it; ascending
-walks lose its neighbours.
+Two walks, newest first: by `updated_at` for what changed, by `created_at` for orders that were
+never updated (their `updated_at` is null, and where nulls stand in a sort is not documented).
+Descending, because a row that is updated meanwhile moves to the top, where the next load finds it;
+ascending walks lose its neighbours.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class ListingWalk:
         on_page: Callable[[int], None],
     ) -> None:
         self.evidence = Walk(order=f"-{sort_key}", floor=None)
+        self._order: Literal["-updated_at", "-created_at"] = f"-{sort_key}"  # type: ignore[assignment]
         self._client = client
         self._spool = spool
         self._reader = PageReader(sort_key)
@@ -164,7 +165,7 @@ class ListingWalk:
         """Ask for a page until it is readable; keep it in the spool."""
         for attempt in range(1, MALFORMED_ATTEMPTS + 1):
             page = await self._client.list_orders(
-                limit=request.limit, page=request.page, order=self.evidence.order
+                limit=request.limit, page=request.page, order=self._order
             )
             answer = page.answer
             body = answer.content

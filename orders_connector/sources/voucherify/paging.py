@@ -1,8 +1,8 @@
 """Page arithmetic and page reading for the listing of orders: no network, no warehouse.
 
-`GET /v1/orders` pages by number (`limit` 1..100, `page` 1..100, Voucherify OpenAPI, orders.json), so
-a sort order reaches 10,000 orders and rows shift between requests. Pages are therefore asked for so
-that each overlaps the one before it: a row that stands on both, unchanged, proves that nothing
+`GET /v1/orders` pages by number (`limit` 1..100, `page` 1..100, Voucherify OpenAPI, orders.json),
+so a sort order reaches 10,000 orders and rows shift between requests. Pages are therefore asked for
+so that each overlaps the one before it: a row that stands on both, unchanged, proves that nothing
 between them was skipped.
 """
 

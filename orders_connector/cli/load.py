@@ -1,0 +1,204 @@
+"""The commands that change something: sync, refresh, check, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from orders_connector.cli.terminal import (
+    days,
+    print_json,
+    progress_bar,
+    relative,
+    say,
+    size,
+    spinner,
+    window,
+)
+from orders_connector.config import Settings
+from orders_connector.errors import PublishBlocked
+from orders_connector.load import check_models, publish_warehouse, refresh_models
+from orders_connector.modeling.checks import CheckResult
+from orders_connector.modeling.refresh import RefreshReport
+from orders_connector.sources.base import Window
+from orders_connector.sync import SyncResult, account_of, sync_account
+from orders_connector.warehouse.publish import Published
+
+__all__ = ["check", "publish", "refresh", "sync"]
+
+
+def sync(
+    settings: Settings,
+    account: str | None,
+    asked: Window | None,
+    *,
+    with_refresh: bool,
+    with_publish: bool,
+    as_json: bool,
+) -> None:
+    """Read, land, refresh, check and publish; an incomplete account stops nothing but its exit.
+
+    Raises:
+        LoadIncomplete: an account is not covered; everything that was read is in the tables.
+        SourceError: the same, as the source refused or failed.
+        PublishBlocked: a check failed.
+    """
+    names = [account] if account else list(settings.accounts)
+    for name in names:
+        account_of(settings, name).credentials()  # missing keys are told before anything is done
+    report: dict[str, Any] = {"accounts": []}
+    results = []
+    blocked = None
+    for name in names:
+        result = _extract(settings, name, asked)
+        results.append(result)
+        report["accounts"].append(result.as_metadata())
+        if not as_json:
+            _say_extraction(result)
+    if with_refresh:
+        report["refresh"] = _refresh(settings, full=False, as_json=as_json)
+        checks = _check(settings, as_json=as_json)
+        report["checks"] = _checks_as_data(checks)
+        blocked = _blocked(checks)
+        if with_publish and not blocked:
+            report["published"] = _publish(settings, as_json=as_json)
+    if as_json:
+        print_json(report)
+    if blocked:
+        raise blocked
+    for result in results:
+        result.raise_unless_complete()
+
+
+def refresh(settings: Settings, *, full: bool, as_json: bool) -> None:
+    """Bring the tables up to date with what is landed."""
+    report = _refresh(settings, full=full, as_json=as_json)
+    if as_json:
+        print_json(report)
+
+
+def check(settings: Settings, *, as_json: bool) -> None:
+    """Run all checks.
+
+    Raises:
+        PublishBlocked: one failed that stops publishing.
+    """
+    checks = _check(settings, as_json=as_json)
+    if as_json:
+        print_json(_checks_as_data(checks))
+    if blocked := _blocked(checks):
+        raise blocked
+
+
+def publish(settings: Settings, *, as_json: bool) -> None:
+    """Swap in a fresh copy, if the checks hold.
+
+    Raises:
+        PublishBlocked: a check failed.
+    """
+    if blocked := _blocked(_check(settings, as_json=as_json)):
+        raise blocked
+    published = _publish(settings, as_json=as_json)
+    if as_json:
+        print_json(published)
+
+
+def _extract(settings: Settings, name: str, asked: Window | None) -> SyncResult:
+    def on_wait(seconds: float, reason: str) -> None:
+        typer.echo(f"{name}: waiting {seconds:.0f} s: {reason}", err=True)
+
+    with progress_bar(f"{name}: reading orders") as show:
+        return sync_account(settings, name, window=asked, progress=show, on_wait=on_wait)
+
+
+def _say_extraction(result: SyncResult) -> None:
+    landed, reading = result.landed, result.reading
+    say(
+        f"{result.account}: {result.status}. {landed.orders_read:,} orders read in {result.calls:,} calls "
+        f"and {result.seconds:.1f} s: {landed.versions:,} new versions, {landed.new_orders:,} new orders"
+    )
+    if reading.proven:
+        say(f"  proven   {window(reading.proven)}")
+    for gap in reading.missing:
+        say(f"  missing  {window(gap)}")
+    if reading.reason:
+        say(f"  because  {reading.reason}")
+    if landed.quarantined:
+        say(f"  put into quarantine: {landed.quarantined:,} rows that cannot be read")
+
+
+def _refresh(settings: Settings, *, full: bool, as_json: bool) -> dict[str, Any]:
+    with spinner("building tables") as show:
+        report = refresh_models(settings, full=full, progress=lambda model: show(f"building {model}"))
+    if not as_json:
+        _say_refresh(report)
+    return {
+        "load_id": report.load_id,
+        "rebuilt_days": len(report.dates),
+        "restated": report.restated,
+        "models": [asdict(model) for model in report.models],
+    }
+
+
+def _say_refresh(report: RefreshReport) -> None:
+    rebuilt = [model for model in report.models if model.mode != "unchanged"]
+    if not rebuilt:
+        say("tables: nothing is stale")
+        return
+    seconds = sum(model.seconds for model in rebuilt)
+    say(
+        f"tables: {len(rebuilt)} models rebuilt in {seconds:.1f} s, "
+        f"{len(report.dates):,} business days looked at, {len(report.restated):,} restated"
+    )
+    if report.restated:
+        say(f"  restated {days(report.restated)}")
+
+
+def _check(settings: Settings, *, as_json: bool) -> list[CheckResult]:
+    with spinner("running checks"):
+        checks = check_models(settings)
+    if not as_json:
+        failed = [result for result in checks if not result.passed]
+        say(f"checks: {len(checks) - len(failed)} of {len(checks)} hold")
+        for result in failed:
+            word = "warning" if result.severity == "warn" else "FAILED"
+            say(f"  {word}  {result.model} {result.name}: {result.failing:,} rows, such as")
+            for row in result.sample[:2]:
+                say("    " + ", ".join(f"{column}={value}" for column, value in row.items()))
+    return checks
+
+
+def _checks_as_data(checks: Sequence[CheckResult]) -> list[dict[str, Any]]:
+    return [asdict(result) | {"passed": result.passed} for result in checks]
+
+
+def _blocked(checks: Sequence[CheckResult]) -> PublishBlocked | None:
+    failed = [
+        f"{result.model} {result.name}"
+        for result in checks
+        if not result.passed and result.severity == "error"
+    ]
+    if not failed:
+        return None
+    return PublishBlocked(
+        f"{len(failed)} checks failed, so readers keep the last good copy: {', '.join(failed)}. "
+        "Look at the rows above; after the cause is gone, run `orders-connector publish`"
+    )
+
+
+def _publish(settings: Settings, *, as_json: bool) -> dict[str, Any]:
+    with spinner("publishing"):
+        published = publish_warehouse(settings)
+    if not as_json:
+        _say_published(published)
+    return asdict(published)
+
+
+def _say_published(published: Published) -> None:
+    say(
+        f"published: {relative(published.path)}, {len(published.tables)} tables, "
+        f"{size(published.bytes)}, {published.seconds:.1f} s"
+    )

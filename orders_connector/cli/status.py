@@ -1,0 +1,97 @@
+"""The command `status`: one screen, the verdict first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orders_connector.cli.terminal import (
+    days,
+    minutes,
+    print_json,
+    relative,
+    say,
+    size,
+    table,
+    window,
+)
+from orders_connector.config import Settings
+from orders_connector.status import AccountStatus, Status, Trust, read_status
+
+__all__ = ["status"]
+
+VERDICT = {
+    Trust.YES: ("Yes: every order up to {through} is proven, built and published.", "bold green"),
+    Trust.RESERVED: (
+        "With reservations: complete up to {through}, but some orders are left out.",
+        "bold yellow",
+    ),
+    Trust.NO: ("No: the figures are not to be trusted today.", "bold red"),
+}
+GAPS_SHOWN = 3
+
+
+def status(settings: Settings, *, as_json: bool) -> None:
+    """Say whether the figures can be trusted today."""
+    state = read_status(settings)
+    if as_json:
+        print_json(state.as_data())
+        return
+    text, style = VERDICT[state.trust]
+    say(text.format(through=minutes(state.data_through)), style=style)
+    for line in (*state.problems, *state.remarks):
+        say(f"  - {line}")
+    if state.accounts:
+        say("")
+        _say_accounts(state)
+    _say_quarantine(state)
+    _say_tables(state)
+
+
+def _say_accounts(state: Status) -> None:
+    columns = ("account", "proven up to", "age", "gaps", "last load", "calls", "calls 30 d", "orders", "quarantine")
+    right = (False, False, True, True, False, True, True, True, True)
+    table(columns, [_account_row(account, state.at) for account in state.accounts], right=right)
+    for account in state.accounts:
+        for gap in account.gaps[:GAPS_SHOWN]:
+            say(f"  gap in {account.name}: {window(gap)}")
+        if len(account.gaps) > GAPS_SHOWN:
+            say(f"  and {len(account.gaps) - GAPS_SHOWN} more gaps in {account.name}")
+
+
+def _account_row(account: AccountStatus, now: datetime) -> list[str]:
+    last, through = account.last, account.data_through
+    if last is None:
+        return [account.name, "never", "", "", "never", "", "", "", ""]
+    allowed = f" of {account.calls_allowed:,}" if account.calls_allowed else ""
+    return [
+        account.name,
+        minutes(through),
+        f"{max(0.0, (now - through).total_seconds()) / 3600:.0f} h" if through else "",
+        str(len(account.gaps)),
+        f"{last.status} {minutes(last.ended_at)}",
+        f"{last.calls:,}{allowed}",
+        f"{account.calls_of_cycle:,}",
+        f"{last.known_orders:,}",
+        f"{account.quarantined:,}",
+    ]
+
+
+def _say_quarantine(state: Status) -> None:
+    if state.quarantine:
+        say("", "newest reasons for quarantine:")
+        for reason, rows in state.quarantine:
+            say(f"  {rows:,} x {reason}")
+
+
+def _say_tables(state: Status) -> None:
+    say("", f"tables     {minutes(state.last_load)}, {len(state.restated)} days restated" + (
+        f" ({days(state.restated)})" if state.restated else ""
+    ))
+    copy = state.published
+    if copy is None:
+        say("published  nothing yet")
+    else:
+        say(
+            f"published  {minutes(copy.published_at)}, {size(copy.bytes)}, data up to "
+            f"{minutes(copy.data_through)}: {relative(copy.path)}"
+        )

@@ -1,0 +1,305 @@
+"""Says whether the figures can be trusted today, and why not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orders_connector.config import Account, Settings
+from orders_connector.landing.coverage import coverage_of, gaps_in
+from orders_connector.sources.base import Window
+from orders_connector.sync import warehouse_connection
+
+__all__ = [
+    "FRESH_FOR",
+    "AccountStatus",
+    "Attempt",
+    "PublishedCopy",
+    "Status",
+    "Trust",
+    "published_copy",
+    "read_status",
+]
+
+FRESH_FOR = timedelta(hours=26)  # a nightly load, and two hours to make it
+BILLING_CYCLE = timedelta(days=30)
+REASONS_SHOWN = 3
+
+
+class Trust(StrEnum):
+    """The answer of the first line."""
+
+    YES = "yes"
+    RESERVED = "with reservations"
+    NO = "no"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The newest extraction of an account."""
+
+    status: str
+    reason: str | None
+    ended_at: datetime
+    calls: int
+    orders_read: int
+    versions_landed: int
+    source_total: int | None
+    known_orders: int
+
+
+@dataclass(frozen=True)
+class AccountStatus:
+    """What is proven about one account.
+
+    Attributes:
+        proven: Windows of version_at that are proven complete.
+        gaps: Parts between `history_start` and the newest proven moment that are not.
+        calls_of_cycle: Requests that our loads made in the last 30 days.
+        calls_allowed: Requests that one run may make; None for no limit of our own.
+        quarantined: Orders that are missing or outdated in the figures, as their newest version
+            cannot be read.
+    """
+
+    name: str
+    source: str
+    proven: list[Window]
+    gaps: list[Window]
+    last: Attempt | None
+    calls_of_cycle: int
+    calls_allowed: int | None
+    quarantined: int
+
+    @property
+    def data_through(self) -> datetime | None:
+        """End of the newest proven window."""
+        return self.proven[-1].end if self.proven else None
+
+
+@dataclass(frozen=True)
+class PublishedCopy:
+    """The file that readers open."""
+
+    path: Path
+    published_at: datetime
+    load_id: str | None
+    data_through: datetime | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything `status` shows; `problems` and `remarks` explain `trust`.
+
+    Attributes:
+        problems: What makes figures wrong or old.
+        remarks: What a reader should know although the rest is right.
+        quarantine: Reason and number of quarantined rows, newest first.
+    """
+
+    at: datetime
+    problems: list[str]
+    remarks: list[str]
+    accounts: list[AccountStatus]
+    quarantine: list[tuple[str, int]]
+    last_load: datetime | None
+    restated: list[date]
+    published: PublishedCopy | None
+
+    @property
+    def trust(self) -> Trust:
+        """Whether the published figures can be trusted."""
+        return Trust.NO if self.problems else Trust.RESERVED if self.remarks else Trust.YES
+
+    @property
+    def data_through(self) -> datetime | None:
+        """Up to where all accounts are proven."""
+        ends = [account.data_through for account in self.accounts]
+        known = [end for end in ends if end is not None]
+        return min(known) if known and len(known) == len(ends) else None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return plain values for `--json`."""
+        data = {"trust": self.trust.value, "data_through": self.data_through} | asdict(self)
+        for plain, account in zip(data["accounts"], self.accounts, strict=True):
+            plain["data_through"] = account.data_through
+        data["quarantine"] = [{"reason": r, "rows": rows} for r, rows in self.quarantine]
+        return data
+
+
+@dataclass
+class _Findings:
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
+    """Read the state of the warehouse and of the published copy.
+
+    Args:
+        settings: All settings.
+        now: The time to judge freshness by.
+
+    Raises:
+        WarehouseLocked: a load holds the warehouse for longer than we wait.
+    """
+    now = now or datetime.now(UTC)
+    found = _Findings()
+    accounts: list[AccountStatus] = []
+    quarantine: list[tuple[str, int]] = []
+    load: tuple[str, datetime] | None = None
+    restated: list[date] = []
+    published = published_copy(settings.warehouse.published)
+    if not settings.warehouse.path.exists():
+        found.problems.append("nothing was loaded yet: run `orders-connector sync`")
+        return Status(now, found.problems, [], [], [], None, [], published)
+    with warehouse_connection(settings, read_only=True) as con:
+        built = _tables_are_built(con)
+        for account in settings.accounts.values():
+            state = _account_status(con, account, now, built=built)
+            accounts.append(state)
+            _judge_account(state, now, found)
+        quarantine = _newest_quarantine_reasons(con)
+        load, restated = _last_load(con)
+        if _unbuilt_versions(con):
+            found.problems.append(
+                "orders were landed that the tables do not show yet: run `orders-connector refresh`"
+            )
+    _judge_published(published, load, found)
+    return Status(
+        at=now,
+        problems=found.problems,
+        remarks=found.remarks,
+        accounts=accounts,
+        quarantine=quarantine,
+        last_load=load[1] if load else None,
+        restated=restated,
+        published=published,
+    )
+
+
+def published_copy(path: Path) -> PublishedCopy | None:
+    """Return what the published file says about itself; None when there is none."""
+    if not path.exists():
+        return None
+    with duckdb.connect(str(path), read_only=True) as con:
+        con.execute("set TimeZone = 'UTC'")
+        ((published_at, load_id, data_through),) = con.execute(
+            "select published_at, load_id, data_through from meta.publication"
+        ).fetchall()
+    return PublishedCopy(path, published_at, load_id, data_through, path.stat().st_size)
+
+
+def _account_status(
+    con: duckdb.DuckDBPyConnection, account: Account, now: datetime, *, built: bool
+) -> AccountStatus:
+    who = [account.source, account.name]
+    proven = coverage_of(con, *who)
+    gaps: list[Window] = []
+    if proven and proven[-1].end:
+        begin = datetime.combine(account.history_start, time(), UTC)
+        gaps = gaps_in(proven, Window(min(begin, proven[-1].end), proven[-1].end))
+    last = con.execute(
+        "select status, reason, ended_at, calls, orders_read, versions_landed, source_total,"
+        " known_orders from ops.extractions where source = ? and account = ?"
+        " order by ended_at desc limit 1",
+        who,
+    ).fetchall()
+    ((calls,),) = con.execute(
+        "select coalesce(sum(calls), 0)::bigint from ops.extractions"
+        " where source = ? and account = ? and ended_at >= ?",
+        [*who, now - BILLING_CYCLE],
+    ).fetchall()
+    # A later version that can be read puts an order right again.
+    repaired = (
+        " and not exists (from core.orders as o where o.source = q.source"
+        "  and o.account = q.account and o.order_id = q.order_id and o.version_id > q.version_id)"
+        if built
+        else ""
+    )
+    ((quarantined,),) = con.execute(
+        "select count(distinct coalesce(q.order_id, q.content_hash)) from ops.quarantine as q"
+        f" where q.source = ? and q.account = ?{repaired}",
+        who,
+    ).fetchall()
+    return AccountStatus(
+        name=account.name,
+        source=account.source,
+        proven=proven,
+        gaps=gaps,
+        last=Attempt(*last[0]) if last else None,
+        calls_of_cycle=calls,
+        calls_allowed=account.max_calls_per_run,
+        quarantined=quarantined,
+    )
+
+
+def _judge_account(account: AccountStatus, now: datetime, found: _Findings) -> None:
+    name, last, through = account.name, account.last, account.data_through
+    if last is None:
+        found.problems.append(f"{name} was never loaded: run `orders-connector sync`")
+        return
+    if last.status != "complete":
+        found.problems.append(f"{name}: the last load is {last.status}: {last.reason}")
+    if through is None:
+        found.problems.append(f"{name}: nothing is proven complete yet")
+    elif now - through > FRESH_FOR:
+        hours = (now - through) / timedelta(hours=1)
+        found.problems.append(f"{name}: the newest proven data is {hours:,.0f} hours old")
+    if account.gaps:
+        gaps = ", ".join(str(gap) for gap in account.gaps)
+        found.problems.append(f"{name}: not proven complete: {gaps}")
+    if account.quarantined:
+        found.remarks.append(
+            f"{name}: {account.quarantined:,} orders are in quarantine and not in the figures"
+        )
+
+
+def _judge_published(
+    published: PublishedCopy | None, load: tuple[str, datetime] | None, found: _Findings
+) -> None:
+    if load is None:
+        return
+    if published is None:
+        found.problems.append("nothing is published yet: run `orders-connector publish`")
+    elif published.load_id != load[0]:
+        found.problems.append(
+            "the published copy is older than the tables: run `orders-connector check`, "
+            "then `orders-connector publish`"
+        )
+
+
+def _tables_are_built(con: duckdb.DuckDBPyConnection) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = 'core' and table_name = 'orders'"
+    return bool(con.execute(query).fetchall())
+
+
+def _newest_quarantine_reasons(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return con.execute(
+        "select reason, count(*) from ops.quarantine group by reason order by max(seen_at) desc,"
+        f" reason limit {REASONS_SHOWN}"
+    ).fetchall()
+
+
+def _last_load(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, datetime] | None, list[date]]:
+    loads = con.execute(
+        "select load_id, ended_at, report ->> '$[*].restated[*]' from ops.loads"
+        " order by ended_at desc limit 1"
+    ).fetchall()
+    if not loads:
+        return None, []
+    ((load_id, ended_at, restated),) = loads
+    return (load_id, ended_at), sorted({date.fromisoformat(day) for day in restated})
+
+
+def _unbuilt_versions(con: duckdb.DuckDBPyConnection) -> bool:
+    ((unbuilt,),) = con.execute(
+        "select (select coalesce(max(version_id), 0) from raw.order_payloads)"
+        " > (select coalesce(min(input_version_id), 0) from ops.model_state)"
+    ).fetchall()
+    return bool(unbuilt)
