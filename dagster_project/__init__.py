@@ -1,0 +1,1 @@
+"""The Dagster side of orders-connector: thin assets over the library."""

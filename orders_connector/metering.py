@@ -109,7 +109,4 @@ class Meter:
                 retry_after=seconds,
                 **context,
             )
-        window = self.rate.resets_at
         await self._wait(seconds, message)
-        if self.rate.resets_at == window:  # else another request has news already
-            self.rate.forget()

@@ -80,12 +80,6 @@ class RateWindow:
         if self.remaining is not None and self.remaining > 0:
             self.remaining -= 1
 
-    def forget(self) -> None:
-        """Begin a new window, of which nothing is known yet."""
-        self.remaining = None
-        self.resets_at = None
-        self.window = None
-
 
 def seconds_until_allowed(headers: Mapping[str, str]) -> float | None:
     """Read how long the source asks to wait.

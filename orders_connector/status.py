@@ -41,7 +41,13 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """The newest extraction of an account."""
+    """The newest extraction of an account.
+
+    Attributes:
+        reason: Why it is not complete.
+        calls: Requests made, repetitions included.
+        read_to_the_end: The whole listing was read: a first load, or counts that did not add up.
+    """
 
     status: str
     reason: str | None
@@ -51,6 +57,7 @@ class Attempt:
     versions_landed: int
     source_total: int | None
     known_orders: int
+    read_to_the_end: bool
 
 
 @dataclass(frozen=True)
@@ -118,10 +125,8 @@ class Status:
 
     @property
     def data_through(self) -> datetime | None:
-        """Up to where all accounts are proven."""
-        ends = [account.data_through for account in self.accounts]
-        known = [end for end in ends if end is not None]
-        return min(known) if known and len(known) == len(ends) else None
+        """Up to where the published figures of all accounts are proven."""
+        return self.published.data_through if self.published else None
 
     def as_data(self) -> dict[str, Any]:
         """Return plain values for `--json`."""
@@ -170,7 +175,7 @@ def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
             found.problems.append(
                 "orders were landed that the tables do not show yet: run `orders-connector refresh`"
             )
-    _judge_published(published, load, found)
+    _judge_published(published, accounts, load, now, found)
     return Status(
         at=now,
         problems=found.problems,
@@ -206,7 +211,8 @@ def _account_status(
         gaps = gaps_in(proven, Window(min(begin, proven[-1].end), proven[-1].end))
     last = con.execute(
         "select status, reason, ended_at, calls, orders_read, versions_landed, source_total,"
-        " known_orders from ops.extractions where source = ? and account = ?"
+        " known_orders, list_contains(evidence ->> '$[*].ended', 'end')"
+        " from ops.extractions where source = ? and account = ?"
         " order by ended_at desc limit 1",
         who,
     ).fetchall()
@@ -244,34 +250,52 @@ def _judge_account(account: AccountStatus, now: datetime, found: _Findings) -> N
     if last is None:
         found.problems.append(f"{name} was never loaded: run `orders-connector sync`")
         return
-    if last.status != "complete":
+    if last.status == "failed":  # what was proven before it stays proven
+        found.remarks.append(f"{name}: the last load failed: {last.reason}")
+    elif last.status != "complete":
         found.problems.append(f"{name}: the last load is {last.status}: {last.reason}")
     if through is None:
         found.problems.append(f"{name}: nothing is proven complete yet")
-    elif now - through > FRESH_FOR:
-        hours = (now - through) / timedelta(hours=1)
-        found.problems.append(f"{name}: the newest proven data is {hours:,.0f} hours old")
+    elif not _is_fresh(through, now):
+        hours = _hours(now - through)
+        found.problems.append(f"{name}: the newest proven data is {hours} hours old")
     if account.gaps:
         gaps = ", ".join(str(gap) for gap in account.gaps)
         found.problems.append(f"{name}: not proven complete: {gaps}")
     if account.quarantined:
         found.remarks.append(
-            f"{name}: {account.quarantined:,} orders are in quarantine and not in the figures"
+            f"{name}: orders in quarantine, missing or old in the figures: {account.quarantined:,}"
         )
 
 
 def _judge_published(
-    published: PublishedCopy | None, load: tuple[str, datetime] | None, found: _Findings
+    published: PublishedCopy | None,
+    accounts: list[AccountStatus],
+    load: tuple[str, datetime] | None,
+    now: datetime,
+    found: _Findings,
 ) -> None:
     if load is None:
         return
     if published is None:
         found.problems.append("nothing is published yet: run `orders-connector publish`")
-    elif published.load_id != load[0]:
-        found.problems.append(
-            "the published copy is older than the tables: run `orders-connector check`, "
-            "then `orders-connector publish`"
+        return
+    if published.load_id != load[0]:
+        found.remarks.append(
+            "the tables are newer than the published copy: `orders-connector check` says whether "
+            "a check stopped it, `orders-connector publish` brings it up to date"
         )
+    tables_are_fresh = all(_is_fresh(account.data_through, now) for account in accounts)
+    if tables_are_fresh and not _is_fresh(published.data_through, now):
+        found.problems.append(f"the published copy is older than {_hours(FRESH_FOR)} hours")
+
+
+def _is_fresh(through: datetime | None, now: datetime) -> bool:
+    return through is not None and now - through <= FRESH_FOR
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span / timedelta(hours=1):,.0f}"
 
 
 def _tables_are_built(con: duckdb.DuckDBPyConnection) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from orders_connector.cli.terminal import (
+    counted,
     days,
     print_json,
     progress_bar,
@@ -28,6 +29,8 @@ from orders_connector.sync import SyncResult, account_of, sync_account
 from orders_connector.warehouse.publish import Published
 
 __all__ = ["check", "publish", "refresh", "sync"]
+
+LONG_ENOUGH_TO_TELL = 2.0  # seconds
 
 
 def sync(
@@ -108,7 +111,8 @@ def publish(settings: Settings, *, as_json: bool) -> None:
 
 def _extract(settings: Settings, name: str, asked: Window | None) -> SyncResult:
     def on_wait(seconds: float, reason: str) -> None:
-        typer.echo(f"{name}: waiting {seconds:.0f} s: {reason}", err=True)
+        if seconds >= LONG_ENOUGH_TO_TELL:
+            typer.echo(f"{name}: waiting {seconds:.0f} s: {reason}", err=True)
 
     with progress_bar(f"{name}: reading orders") as show:
         return sync_account(settings, name, window=asked, progress=show, on_wait=on_wait)
@@ -116,10 +120,11 @@ def _extract(settings: Settings, name: str, asked: Window | None) -> SyncResult:
 
 def _say_extraction(result: SyncResult) -> None:
     landed, reading = result.landed, result.reading
-    say(
-        f"{result.account}: {result.status}. {landed.orders_read:,} orders read in {result.calls:,} calls "
-        f"and {result.seconds:.1f} s: {landed.versions:,} new versions, {landed.new_orders:,} new orders"
-    )
+    versions = counted(landed.versions, "new version")
+    orders = counted(landed.new_orders, "new order")
+    total = "" if reading.total is None else f"; the source counts {reading.total:,}"
+    cost = f"{counted(result.calls, 'call')} and {result.seconds:.1f} s"
+    say(f"{result.account}: {result.status}. {versions}, {orders}, in {cost}{total}")
     if reading.proven:
         say(f"  proven   {window(reading.proven)}")
     for gap in reading.missing:
@@ -127,12 +132,14 @@ def _say_extraction(result: SyncResult) -> None:
     if reading.reason:
         say(f"  because  {reading.reason}")
     if landed.quarantined:
-        say(f"  put into quarantine: {landed.quarantined:,} rows that cannot be read")
+        say(f"  put into quarantine: {counted(landed.quarantined, 'row')} that cannot be read")
 
 
 def _refresh(settings: Settings, *, full: bool, as_json: bool) -> dict[str, Any]:
     with spinner("building tables") as show:
-        report = refresh_models(settings, full=full, progress=lambda model: show(f"building {model}"))
+        report = refresh_models(
+            settings, full=full, progress=lambda model: show(f"building {model}")
+        )
     if not as_json:
         _say_refresh(report)
     return {
@@ -150,8 +157,8 @@ def _say_refresh(report: RefreshReport) -> None:
         return
     seconds = sum(model.seconds for model in rebuilt)
     say(
-        f"tables: {len(rebuilt)} models rebuilt in {seconds:.1f} s, "
-        f"{len(report.dates):,} business days looked at, {len(report.restated):,} restated"
+        f"tables: {counted(len(rebuilt), 'model')} built in {seconds:.1f} s, "
+        f"{counted(len(report.dates), 'business day')} rebuilt, {len(report.restated):,} restated"
     )
     if report.restated:
         say(f"  restated {days(report.restated)}")
@@ -165,7 +172,9 @@ def _check(settings: Settings, *, as_json: bool) -> list[CheckResult]:
         say(f"checks: {len(checks) - len(failed)} of {len(checks)} hold")
         for result in failed:
             word = "warning" if result.severity == "warn" else "FAILED"
-            say(f"  {word}  {result.model} {result.name}: {result.failing:,} rows, such as")
+            say(
+                f"  {word}  {result.model} {result.name}: {counted(result.failing, 'row')}, such as"
+            )
             for row in result.sample[:2]:
                 say("    " + ", ".join(f"{column}={value}" for column, value in row.items()))
     return checks
@@ -184,8 +193,9 @@ def _blocked(checks: Sequence[CheckResult]) -> PublishBlocked | None:
     if not failed:
         return None
     return PublishBlocked(
-        f"{len(failed)} checks failed, so readers keep the last good copy: {', '.join(failed)}. "
-        "Look at the rows above; after the cause is gone, run `orders-connector publish`"
+        f"{counted(len(failed), 'check')} failed, so readers keep the last good copy: "
+        f"{', '.join(failed)}. Look at the rows that `orders-connector check` names; when the "
+        "cause is gone, run `orders-connector publish`"
     )
 
 

@@ -79,4 +79,6 @@ def _print(columns: list[tuple[str, str]], rows: list[tuple[Any, ...]], form: st
         writer.writerows([names, *rows])
     else:
         texts = [["" if value is None else str(value) for value in row] for row in rows]
-        table(names, texts, right=[kind.removeprefix("U").startswith(NUMBERS) for _, kind in columns])
+        table(
+            names, texts, right=[kind.removeprefix("U").startswith(NUMBERS) for _, kind in columns]
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from orders_connector.cli.terminal import (
+    ago,
+    counted,
     days,
     minutes,
     print_json,
@@ -22,7 +24,7 @@ __all__ = ["status"]
 VERDICT = {
     Trust.YES: ("Yes: every order up to {through} is proven, built and published.", "bold green"),
     Trust.RESERVED: (
-        "With reservations: complete up to {through}, but some orders are left out.",
+        "With reservations: what is published is proven up to {through}.",
         "bold yellow",
     ),
     Trust.NO: ("No: the figures are not to be trusted today.", "bold red"),
@@ -40,16 +42,20 @@ def status(settings: Settings, *, as_json: bool) -> None:
     say(text.format(through=minutes(state.data_through)), style=style)
     for line in (*state.problems, *state.remarks):
         say(f"  - {line}")
-    if state.accounts:
-        say("")
-        _say_accounts(state)
+    if not state.accounts:
+        return
+    say("")
+    _say_accounts(state)
     _say_quarantine(state)
     _say_tables(state)
 
 
 def _say_accounts(state: Status) -> None:
-    columns = ("account", "proven up to", "age", "gaps", "last load", "calls", "calls 30 d", "orders", "quarantine")
-    right = (False, False, True, True, False, True, True, True, True)
+    columns = (
+        *("account", "proven up to", "age", "gaps", "last load", "calls", "30 d"),
+        *("orders", "quarantine"),
+    )
+    right = [name not in ("account", "proven up to", "last load") for name in columns]
     table(columns, [_account_row(account, state.at) for account in state.accounts], right=right)
     for account in state.accounts:
         for gap in account.gaps[:GAPS_SHOWN]:
@@ -65,10 +71,10 @@ def _account_row(account: AccountStatus, now: datetime) -> list[str]:
     allowed = f" of {account.calls_allowed:,}" if account.calls_allowed else ""
     return [
         account.name,
-        minutes(through),
-        f"{max(0.0, (now - through).total_seconds()) / 3600:.0f} h" if through else "",
+        minutes(through).removesuffix(" UTC"),
+        ago(now - through) if through else "",
         str(len(account.gaps)),
-        f"{last.status} {minutes(last.ended_at)}",
+        f"{last.status}, {ago(now - last.ended_at)} ago",
         f"{last.calls:,}{allowed}",
         f"{account.calls_of_cycle:,}",
         f"{last.known_orders:,}",
@@ -84,14 +90,13 @@ def _say_quarantine(state: Status) -> None:
 
 
 def _say_tables(state: Status) -> None:
-    say("", f"tables     {minutes(state.last_load)}, {len(state.restated)} days restated" + (
-        f" ({days(state.restated)})" if state.restated else ""
-    ))
+    restated = f" ({days(state.restated)})" if state.restated else ""
+    built = f"{minutes(state.last_load)}, {counted(len(state.restated), 'day')} restated{restated}"
+    say("", f"tables     {built}")
     copy = state.published
     if copy is None:
         say("published  nothing yet")
-    else:
-        say(
-            f"published  {minutes(copy.published_at)}, {size(copy.bytes)}, data up to "
-            f"{minutes(copy.data_through)}: {relative(copy.path)}"
-        )
+        return
+    through = minutes(copy.data_through)
+    made = f"{minutes(copy.published_at)}, {size(copy.bytes)}, data up to {through}"
+    say(f"published  {made}: {relative(copy.path)}")

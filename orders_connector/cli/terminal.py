@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import typer
@@ -25,6 +25,8 @@ from rich.text import Text
 from orders_connector.sources.base import Window
 
 __all__ = [
+    "ago",
+    "counted",
     "days",
     "minutes",
     "print_json",
@@ -102,6 +104,29 @@ def spinner(what: str) -> Iterator[Callable[[str], None]]:
         yield show
 
 
+def ago(span: timedelta) -> str:
+    """Write an age for a person.
+
+    Example:
+        >>> ago(timedelta(hours=25))
+        '25 h'
+    """
+    seconds = max(0.0, span.total_seconds())
+    if seconds < 7_200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    Example:
+        >>> counted(1, "account"), counted(1200, "order")
+        ('1 account', '1,200 orders')
+    """
+    return f"{number:,} {noun}{'s'[: number != 1]}"
+
+
 def minutes(moment: datetime | None) -> str:
     """Write a moment to the minute, UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
@@ -140,8 +165,12 @@ def relative(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _progress(*columns: SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn | TimeElapsedColumn) -> Progress:
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+def _progress(
+    *columns: SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn | TimeElapsedColumn,
+) -> Progress:
+    return Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    )
 
 
 def _stdout() -> Console:

@@ -82,7 +82,7 @@ class Header(_Strict):
     checks: tuple[Annotated[Check, BeforeValidator(_check_from_yaml)], ...] = Field(default=())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """One SQL file: `name` is `<layer>.<file>`, the table it makes."""
 

@@ -15,15 +15,17 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from hashlib import sha256
 from typing import Literal
 
 import duckdb
+from sqlglot import exp
 
 from orders_connector.errors import ModelError
 from orders_connector.modeling.fast_json import for_duckdb
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
-from orders_connector.modeling.slices import restrict_inputs, stale_rows
+from orders_connector.modeling.slices import range_variables, restrict_inputs
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh"]
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 QUARANTINE_COLUMN = "quarantine_reason"
 BUSINESS_DATE = "order_date"
+VERSION = "version_id"
 
 
 @dataclass
@@ -119,12 +122,16 @@ class _Refresh:
     def rebuild_stale(self, model: Model, stale: str) -> ModelRefresh:
         """Rebuild the slices of `model` named in the table `stale`; note which rows changed."""
         key = str(model.refresh_key)
-        carrying = [table for table in model.inputs - SETTINGS_TABLES if self._carries(table, key)]
-        select = restrict_inputs(model.select, tables=carrying, key=key, stale=stale)
-        rows = self._write(model, f"create or replace temp table rows_after as {_sql(select)}")
+        where = f"{key} in (select {key} from {stale})"
+        carrying = frozenset(t for t in model.inputs - SETTINGS_TABLES if self._carries(t, key))
+        versioned = frozenset(t for t in carrying if key != VERSION and self._carries(t, VERSION))
+        for table in versioned:
+            self._set_version_range(table, key, stale)
+        select = _slice_sql(model, carrying, versioned, stale)
+        rows = self._write(model, f"create or replace temp table rows_after as {select}")
         # One scan both removes the old rows and keeps them for comparison.
         removed = self.con.sql(
-            f"delete from {model.name} where {stale_rows(model.name, key, stale)} returning *"
+            f"delete from {model.name} where {where} returning *"
         ).to_arrow_table()
         self.con.register("removed", removed)
         self.con.execute("create or replace temp table rows_before as from removed")
@@ -150,8 +157,16 @@ class _Refresh:
                 f"select {key} from rows_changed where {key} in (select {key} from rows_before)"
             )
         if QUARANTINE_COLUMN in model.columns:
-            self._note_quarantined(model, stale_rows(model.name, key, stale))
+            self._note_quarantined(model, where)
         return result
+
+    def _set_version_range(self, table: str, key: str, stale: str) -> None:
+        found = self.con.execute(
+            f"select min({VERSION}), max({VERSION}) from {table}"
+            f" where {key} in (select {key} from {stale})"
+        ).fetchall()
+        for name, value in zip(range_variables(table), found[0], strict=True):
+            self.con.execute(f"set variable {name} = {'null' if value is None else value}")
 
     def _carries(self, table: str, key: str) -> bool:
         return table == RAW_TABLE or key in self.models[table].columns
@@ -177,7 +192,7 @@ class _Refresh:
         before = self._exists(model) and model.refresh_key == BUSINESS_DATE
         if before:
             self.con.execute(f"create or replace temp table rows_before as from {model.name}")
-        rows = self._write(model, f"create or replace table {model.name} as {_sql(model.select)}")
+        rows = self._write(model, f"create or replace table {model.name} as {_table_sql(model)}")
         self.rebuilt_in_full.add(model.name)
         self._refuse_null_keys(model)
         _comment(self.con, model, "table")
@@ -198,7 +213,7 @@ class _Refresh:
         return result
 
     def _build_view(self, model: Model) -> ModelRefresh:
-        self._write(model, f"create or replace view {model.name} as {_sql(model.select)}")
+        self._write(model, f"create or replace view {model.name} as {_sql(model)}")
         _comment(self.con, model, "view")
         return ModelRefresh(model.name, "full")
 
@@ -206,7 +221,7 @@ class _Refresh:
         key = model.refresh_key
         if key is None:
             return ModelRefresh(model.name, "unchanged")
-        stale = f"stale_{model.name.replace('.', '_')}"
+        stale = _stale_table(model)
         parts = [
             f"select {key} from {table}"
             for (upstream, touched_key), table in self.touched.items()
@@ -367,9 +382,10 @@ def rebuild_slices(
                 continue
             if model.refresh_key != BUSINESS_DATE or name not in run.state:
                 raise ModelError(f"{name} cannot be rebuilt by date: run a refresh first")
-            stale = f"asked_{name.replace('.', '_')}"
+            stale = _stale_table(model)
             con.execute(
-                f"create or replace temp table {stale} as select unnest($days::date[]) as {BUSINESS_DATE}",
+                f"create or replace temp table {stale} as"
+                f" select unnest($days::date[]) as {BUSINESS_DATE}",
                 {"days": list(days)},
             )
             results.append(run.rebuild_stale(model, stale))
@@ -402,8 +418,32 @@ def _report_json(results: list[ModelRefresh]) -> str:
     return json.dumps([asdict(result) for result in results], default=str)
 
 
-def _sql(select: object) -> str:
-    return for_duckdb(select).sql(dialect="duckdb")  # type: ignore[arg-type]
+def _stale_table(model: Model) -> str:
+    return f"stale_{model.name.replace('.', '_')}"
+
+
+@cache
+def _fast(model: Model) -> exp.Query:
+    return for_duckdb(model.select)
+
+
+@cache
+def _sql(model: Model) -> str:
+    return _fast(model).sql(dialect="duckdb")
+
+
+def _table_sql(model: Model) -> str:
+    sql = _sql(model)
+    # Rows that are read together lie together, so that readers and slices skip the other blocks.
+    together = [column for column in (BUSINESS_DATE, VERSION) if column in model.columns]
+    return f"from ({sql}) order by {', '.join(together)}" if together else sql
+
+
+@cache
+def _slice_sql(model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str) -> str:
+    key = str(model.refresh_key)
+    select = restrict_inputs(_fast(model), tables=tables, versioned=versioned, key=key, stale=stale)
+    return select.sql(dialect="duckdb")
 
 
 def _comment(con: duckdb.DuckDBPyConnection, model: Model, kind: str) -> None:

@@ -10,34 +10,41 @@ from collections.abc import Collection
 
 from sqlglot import exp
 
-__all__ = ["restrict_inputs", "stale_rows"]
+__all__ = ["range_variables", "restrict_inputs"]
+
+VERSION = "version_id"
 
 
 def restrict_inputs(
-    select: exp.Query, *, tables: Collection[str], key: str, stale: str
+    select: exp.Query, *, tables: Collection[str], versioned: Collection[str], key: str, stale: str
 ) -> exp.Query:
     """Return a copy of `select` that sees only rows of `tables` whose `key` stands in `stale`.
-
-    The rows are found by the key column alone and then fetched by row id: DuckDB otherwise decodes
-    every column of each block that might hold a match (measured on 1,000,000 orders: 8 ms instead
-    of 50 ms per table).
 
     Args:
         select: The model's SELECT.
         tables: Inputs that carry the key, as `schema.table`.
+        versioned: Those of them to restrict to a range of version_id as well. Keys are hashes and
+            lie all over a table; versions were landed together, so their range lets DuckDB skip
+            the blocks of the table that hold none. The range is read from the variables that
+            `range_variables` names.
         key: The refresh key.
         stale: Table with one column named like the key: the slices to rebuild.
     """
     tree = select.copy()
     for table in list(tree.find_all(exp.Table)):
-        if not table.db or f"{table.db}.{table.name}" not in tables:
-            continue
         name = f"{table.db}.{table.name}"
-        restricted = exp.select("*").from_(name).where(stale_rows(name, key, stale))
+        if name not in tables:
+            continue
+        condition = f"{key} in (select {key} from {stale})"
+        if name in versioned:
+            low, high = range_variables(name)
+            condition += f" and {VERSION} between getvariable('{low}') and getvariable('{high}')"
+        restricted = exp.select("*").from_(name).where(condition, dialect="duckdb")
         table.replace(restricted.subquery(table.alias_or_name))
     return tree
 
 
-def stale_rows(table: str, key: str, stale: str) -> str:
-    """Return the condition that holds for the rows of `table` whose `key` stands in `stale`."""
-    return f"rowid in (select rowid from {table} where {key} in (select {key} from {stale}))"
+def range_variables(table: str) -> tuple[str, str]:
+    """Return the names of the variables that hold the lowest and highest version_id to read."""
+    name = table.replace(".", "_")
+    return f"{name}_low", f"{name}_high"

@@ -46,13 +46,13 @@ select
     r.orders_placed,
     r.orders_recognised,
     r.orders_cancelled,
-    cast(r.gross_revenue_minor * r.unit as decimal(18, 3)) as gross_revenue,
-    cast(r.discounts_minor * r.unit as decimal(18, 3)) as discounts,
-    cast(r.net_revenue_minor * r.unit as decimal(18, 3)) as net_revenue,
-    cast(r.pipeline_value_minor * r.unit as decimal(18, 3)) as pipeline_value,
-    cast(r.cancelled_value_minor * r.unit as decimal(18, 3)) as cancelled_value,
-    cast(r.average_order_net_minor * r.unit as decimal(18, 3)) as average_order_net,
-    cast(r.average_order_gross_minor * r.unit as decimal(18, 3)) as average_order_gross,
+    cast(r.gross_revenue_minor * r.unit as decimal(38, 3)) as gross_revenue,
+    cast(r.discounts_minor * r.unit as decimal(38, 3)) as discounts,
+    cast(r.net_revenue_minor * r.unit as decimal(38, 3)) as net_revenue,
+    cast(r.pipeline_value_minor * r.unit as decimal(38, 3)) as pipeline_value,
+    cast(r.cancelled_value_minor * r.unit as decimal(38, 3)) as cancelled_value,
+    cast(r.average_order_net_minor * r.unit as decimal(38, 3)) as average_order_net,
+    cast(r.average_order_gross_minor * r.unit as decimal(38, 3)) as average_order_gross,
     cast(r.net_revenue_minor * r.unit as double) / nullif(r.customers, 0) as net_revenue_per_customer,
     cast(r.discounts_minor as double) / nullif(r.gross_revenue_minor, 0) as discount_rate,
     cast(d.orders_discounted as double) / nullif(r.orders_recognised, 0) as discounted_order_share,
@@ -63,32 +63,32 @@ select
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency order by r.order_date
         range between interval '6' day preceding and current row
-    ) as decimal(18, 3)) as net_revenue_7d,
+    ) as decimal(38, 3)) as net_revenue_7d,
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency order by r.order_date
         range between interval '27' day preceding and current row
-    ) as decimal(18, 3)) as net_revenue_28d,
+    ) as decimal(38, 3)) as net_revenue_28d,
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency order by r.order_date
         range between interval '89' day preceding and current row
-    ) as decimal(18, 3)) as net_revenue_90d,
+    ) as decimal(38, 3)) as net_revenue_90d,
     date_diff('day', r.first_date, r.order_date) >= 6 as is_full_7d,
     date_diff('day', r.first_date, r.order_date) >= 27 as is_full_28d,
     date_diff('day', r.first_date, r.order_date) >= 89 as is_full_90d,
-    cast(w.net_revenue_minor * r.unit as decimal(18, 3)) as net_revenue_week_ago,
-    cast(y.net_revenue_minor * r.unit as decimal(18, 3)) as net_revenue_year_ago,
+    cast(w.net_revenue_minor * r.unit as decimal(38, 3)) as net_revenue_week_ago,
+    cast(y.net_revenue_minor * r.unit as decimal(38, 3)) as net_revenue_year_ago,
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency, cast(date_trunc('month', r.order_date) as date)
         order by r.order_date rows between unbounded preceding and current row
-    ) as decimal(18, 3)) as net_revenue_mtd,
+    ) as decimal(38, 3)) as net_revenue_mtd,
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency, cast(date_trunc('quarter', r.order_date) as date)
         order by r.order_date rows between unbounded preceding and current row
-    ) as decimal(18, 3)) as net_revenue_qtd,
+    ) as decimal(38, 3)) as net_revenue_qtd,
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency, cast(date_trunc('year', r.order_date) as date)
         order by r.order_date rows between unbounded preceding and current row
-    ) as decimal(18, 3)) as net_revenue_ytd
+    ) as decimal(38, 3)) as net_revenue_ytd
 from (
     select
         m.source,

@@ -59,6 +59,7 @@ class Voucherify:
         self.accepted = None
         self.trouble = {}
         self.visible = True
+        self.meanwhile = []
 
     def __call__(self, request):
         self.asked.append(request)
@@ -78,7 +79,10 @@ class Voucherify:
             self.accepted = f"bearer-s3cr3t-{self.tokens}"
             return httpx.Response(200, json={"access_token": self.accepted, "expires_in": 900})
         if place == "POST /v1/orders/export":
-            return httpx.Response(200, json=self.start(json.loads(request.content)["parameters"]))
+            started = self.start(json.loads(request.content)["parameters"])
+            for other in self.meanwhile:
+                self.start(**other)
+            return httpx.Response(200, json=started)
         if place == "GET /v1/exports":
             shown = self.exports[::-1] if self.visible else []
             return httpx.Response(200, json={"exports": shown}, headers={"date": DATE})
@@ -129,13 +133,17 @@ def time():
 @pytest.fixture
 def client(time):
     def make(api, *, oauth=False, **options):
+        async def handle(request):
+            await asyncio.sleep(0)  # so that parallel requests do overlap
+            return api(request)
+
         auth = KeyPairAuth(KEYS)
         if oauth:
             auth = OAuthAuth(KEYS, "https://api.test", account="shop", clock=time.clock)
         settings = {
             "account": "shop",
             "auth": auth,
-            "http_transport": httpx.MockTransport(api),
+            "http_transport": httpx.MockTransport(handle),
             "sleep": time.sleep,
             "clock": time.clock,
             "rng": random.Random(1),
@@ -555,14 +563,31 @@ async def test_a_token_can_be_bought_by_hand_and_is_not_shown(client):
 )
 async def test_a_lost_answer_does_not_start_an_export_twice(client, trouble):
     api = Voucherify()
-    api.start({"fields": FIELDS}, created_at="2026-08-01T11:59:00.000Z")
-    api.start({"fields": ["id"]})
-    api.start({"fields": FIELDS, "filters": FILTERS})
-    api.start({"fields": FIELDS}, kind="customer")
+    api.meanwhile = [
+        {"parameters": {"fields": ["id"], "order": "-created_at"}},
+        {"parameters": {"fields": FIELDS, "order": "status"}},
+        {"parameters": {"fields": FIELDS, "order": "-created_at", "filters": FILTERS}},
+        {"parameters": {"fields": FIELDS, "order": "-created_at"}, "kind": "customer"},
+    ]
     api.trouble["POST /v1/orders/export"] = [trouble]
-    started = await client(api).start_orders_export(FIELDS)
-    assert started.model.id == "exp_5"
+    started = await client(api).start_orders_export(FIELDS, order="-created_at")
+    assert started.model.id == "exp_1"
     assert api.count("POST /v1/orders/export") == 1
+
+
+async def test_an_older_export_of_the_same_kind_is_not_taken_for_the_lost_one(client):
+    api = Voucherify()
+    api.trouble["POST /v1/orders/export"] = [httpx.ReadTimeout("lost")]
+    old = api.start({"fields": FIELDS}, created_at="2026-08-01T11:59:00.000Z")
+
+    def only_the_old(request):
+        if request.url.path == "/v1/exports":
+            return httpx.Response(200, json={"exports": [old]}, headers={"date": DATE})
+        return api(request)
+
+    c = client(only_the_old)
+    assert (await c.start_orders_export(FIELDS)).model.id == "exp_3"
+    assert api.count("POST /v1/orders/export") == 2
 
 
 async def test_an_export_that_was_never_started_is_started_again(client):
@@ -623,6 +648,7 @@ async def test_a_download_holds_the_whole_file_or_leaves_the_old_one(client, tmp
     with pytest.raises(NotFound):
         await client(responding({}, status=404), **allowed).download_export(done, target)
     assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
     answer = await client(lambda _: httpx.Response(200, text="a,b\n"), **allowed).download_export(
         done, target
     )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -58,7 +59,11 @@ def connect(monkeypatch):
         async def sleep(seconds):
             box.clock.advance(timedelta(seconds=seconds))
 
-        time = {"sleep": sleep, "clock": lambda: box.clock.now().timestamp()}
+        time = {
+            "sleep": sleep,
+            "clock": lambda: box.clock.now().timestamp(),
+            "rng": random.Random(1),
+        }
         return VoucherifyClient.for_account(account, **(time | options))
 
     return make

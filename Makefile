@@ -1,0 +1,55 @@
+# Needs make and Python 3.11 or later; everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+BENCH_INSTALLED := .venv-bench/.installed
+PACKAGE := orders_connector dagster_project tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test lint fix bench clean
+
+help: ## Show this.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Install into .venv.
+
+demo: $(INSTALLED) ## Load a made-up shop twice with the nightly Dagster job and show the figures.
+	@$(BIN)/orders-connector demo
+
+dev: $(INSTALLED) ## Open the Dagster UI on the demo's warehouse, made first if missing.
+	@$(BIN)/orders-connector demo --ui
+
+test: lint ## Lint, check types, run all tests.
+	@$(BIN)/pytest -q
+
+lint: $(INSTALLED) ## Check style and types.
+	@$(BIN)/ruff check --quiet $(PACKAGE)
+	@$(BIN)/ruff format --check --quiet $(PACKAGE)
+	@$(BIN)/mypy
+
+fix: $(INSTALLED) ## Repair what the linter can repair.
+	@$(BIN)/ruff check --quiet --fix $(PACKAGE)
+	@$(BIN)/ruff format --quiet $(PACKAGE)
+
+bench: $(BENCH_INSTALLED) ## Run the benchmarks, in an environment of their own.
+	@.venv-bench/bin/python -m benchmarks
+
+clean: ## Remove environments, caches and the demo.
+	@rm -rf .venv .venv-bench .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(call make_environment,.venv,-c constraints.txt --group dev)
+
+# Its peers want versions of their own, so the constraints do not hold here.
+$(BENCH_INSTALLED): pyproject.toml
+	$(call make_environment,.venv-bench,--group bench)
+
+define make_environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(1), once; this takes a minute or two"
+	@$(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --editable . $(2)
+	@touch $(1)/.installed
+endef

@@ -1,0 +1,1 @@
+"""Benchmarks against peers and targets; see docs/benchmarks.md. Run `python -m benchmarks`."""

@@ -1,0 +1,64 @@
+"""Command line of the benchmarks: `python -m benchmarks [--only NAME] [--quick] [--markdown]`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import calls, landing, memory, pipeline, refresh_scale
+from benchmarks.harness import Row
+
+BENCHMARKS = {
+    "landing": landing.run,
+    "pipeline": pipeline.run,
+    "refresh": refresh_scale.run,
+    "calls": calls.run,
+    "memory": memory.run,
+}
+COLUMNS = ("what", "ours", "peer", "ratio", "target", "met")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return a row as text."""
+    met = {None: "", True: "yes", False: "NO"}[row.met]
+    return (row.what, row.ours, row.peer, row.ratio, row.target, met)
+
+
+def as_markdown(rows: Iterable[Row]) -> str:
+    """Return the table for docs/benchmarks.md."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_table(rows: Iterable[Row]) -> Table:
+    """Return the table for a terminal."""
+    table = Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*cells(row), style="red" if row.met is False else None)
+    return table
+
+
+def main() -> int:
+    """Run the benchmarks; 1 when a target was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="may be repeated")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes; only shows that it runs")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown for the docs")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    progress = Console(stderr=True)
+    for name in options.only or BENCHMARKS:
+        with progress.status(f"{name} ..."):
+            rows += BENCHMARKS[name](quick=options.quick)
+    if options.markdown:
+        print(as_markdown(rows))
+    else:
+        Console().print(as_table(rows))
+    return int(not options.quick and any(row.met is False for row in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

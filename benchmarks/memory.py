@@ -1,0 +1,41 @@
+"""Peak memory of a process that loads: it should not grow with the number of orders."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+
+from benchmarks.harness import Child, Row, must_equal, run_child
+from benchmarks.jobs import land_pages, settings_for
+from benchmarks.shop import must_be_complete, page_bodies, served, truth_of
+
+
+def run(*, quick: bool) -> list[Row]:
+    """Load shops of several sizes by listing, and land pages of several amounts."""
+    shops, landings = (
+        ((100, 300), (200, 400)) if quick else ((1_000, 3_000, 9_900), (20_000, 200_000))
+    )
+    loads = [_row(f"peak memory, listing to marts, {n:,} orders", _load(n)) for n in shops]
+    return loads + [_row(f"peak memory, landing {n:,} orders", _land(n)) for n in landings]
+
+
+def land_made(path: str, orders: int) -> int:
+    """Land orders that are made page by page, as a job; returns the versions landed."""
+    return land_pages(path, page_bodies(orders)).versions
+
+
+def _load(orders: int) -> Child:
+    with TemporaryDirectory() as folder, served(orders) as base_url:
+        child = run_child("benchmarks.jobs:load", folder=folder, base_url=base_url)
+        must_be_complete(settings_for(folder, base_url), truth_of(base_url))
+        return child
+
+
+def _land(orders: int) -> Child:
+    with TemporaryDirectory() as folder:
+        child = run_child("benchmarks.memory:land_made", path=f"{folder}/o.duckdb", orders=orders)
+    must_equal("versions landed", child.result, orders)
+    return child
+
+
+def _row(what: str, child: Child) -> Row:
+    return Row(what, f"{child.peak - child.imported:.0f} MB", f"{child.imported:.0f} MB imports")

@@ -1,0 +1,51 @@
+"""The one entry point: everything Dagster shows, made from orders.toml and sql/."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from dagster_project.defs.automation import build_automation
+from dagster_project.defs.checks import build_checks
+from dagster_project.defs.common import extraction_key
+from dagster_project.defs.extraction import build_extractions
+from dagster_project.defs.models import ModelAssets
+from dagster_project.defs.publishing import PUBLISHED, build_published
+from dagster_project.resources import Warehouse
+from orders_connector.config import Settings
+from orders_connector.status import FRESH_FOR
+
+__all__ = ["build_definitions", "defs"]
+
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    warn_window=FRESH_FOR, fail_window=FRESH_FOR + timedelta(days=1)
+)
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Make all definitions of one installation.
+
+    Raises:
+        ModelError: a SQL model is wrong.
+    """
+    models = ModelAssets.load(settings)
+    assets = dg.Definitions(
+        assets=[*build_extractions(settings), *models.assets(), build_published(models)],
+        asset_checks=build_checks(settings, models),
+        resources={"warehouse": Warehouse.of(settings)},
+        executor=dg.in_process_executor,
+    )
+    # A mart's date is only rebuilt when an order of it changed, so its age says nothing.
+    every_night = {PUBLISHED, *(spec.key for spec in models.refreshed)}
+    every_night |= {extraction_key(name) for name in settings.accounts}
+    fresh = assets.map_asset_specs(
+        func=lambda spec: (
+            dg.apply_freshness_policy(spec, FRESHNESS) if spec.key in every_night else spec
+        )
+    )
+    return dg.Definitions.merge(fresh, build_automation(settings, models))
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Load orders.toml, or the file that ORDERS_CONFIG names."""
+    return build_definitions(Settings.load())

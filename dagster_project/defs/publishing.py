@@ -1,0 +1,46 @@
+"""The copy that readers open."""
+
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.defs.common import OWNERS, POOL, as_markdown
+from dagster_project.defs.models import ModelAssets
+from orders_connector.load import publish_warehouse
+
+__all__ = ["PUBLISHED", "build_published"]
+
+PUBLISHED = dg.AssetKey("published")
+LAYERS = ("core", "marts")
+
+
+def build_published(assets: ModelAssets) -> dg.AssetsDefinition:
+    """Make the asset that swaps in the copy, after all models and their checks."""
+    settings = assets.settings
+
+    @dg.asset(
+        key=PUBLISHED,
+        deps=[assets.specs[name] for name, m in assets.models.items() if m.layer in LAYERS],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="published",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        pool=POOL,
+    )
+    def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        """The file that BI tools open: all tables of core and marts, as of the last good load.
+
+        A failed check leaves the file as it was. Readers keep their copy until they connect anew.
+        """
+        done = publish_warehouse(settings, run_id=context.run.run_id)
+        return dg.MaterializeResult(
+            metadata={
+                "path": dg.MetadataValue.path(str(done.path)),
+                "bytes": done.bytes,
+                "dagster/row_count": sum(done.tables.values()),
+                "tables": as_markdown(("table", "rows"), list(done.tables.items())),
+                "seconds": done.seconds,
+            }
+        )
+
+    return published

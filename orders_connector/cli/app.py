@@ -1,0 +1,295 @@
+"""The commands and their options. Bodies are imported when they run, so that help is quick."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orders_connector import __version__
+from orders_connector.errors import OrdersConnectorError
+from orders_connector.redaction import redact
+
+if TYPE_CHECKING:
+    from orders_connector.config import Settings
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Loads the complete order history of commerce APIs into a DuckDB warehouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+sandbox_app = typer.Typer(
+    help="Local servers that behave like the APIs, with made-up orders.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(sandbox_app, name="sandbox")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+class Form(StrEnum):
+    """How `query` prints rows."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class PlanName(StrEnum):
+    """Rate limits of the sandbox, by the documented plans."""
+
+    UNLIMITED = "unlimited"
+    BUSINESS = "business"
+    ORGANIZATION = "organization"
+    SANDBOX = "sandbox"
+
+
+@dataclass
+class Invocation:
+    """What was given before the command's name."""
+
+    config: Path | None = None
+    debug: bool = False
+
+    def settings(self) -> "Settings":
+        """Read the configuration."""
+        from orders_connector.config import Settings
+
+        return Settings.load(self.config)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit codes are those of `orders_connector.errors`."""
+    invocation = Invocation()
+    try:
+        app(args=arguments, obj=invocation, prog_name="orders-connector")
+    except OrdersConnectorError as error:
+        _report(str(error), debug=invocation.debug)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        _report(
+            f"unexpected {type(error).__name__}: {error}. Please report this with the output of "
+            "`orders-connector --debug ...`",
+            debug=invocation.debug,
+        )
+        sys.exit(OrdersConnectorError.exit_code)
+
+
+def _report(message: str, *, debug: bool) -> None:
+    if debug:
+        typer.echo(redact(traceback.format_exc()), err=True)
+    typer.echo(f"error: {redact(message)}", err=True)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Configuration file. Default: $ORDERS_CONFIG, else ./orders.toml."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take the options that hold for all commands."""
+    context.obj.config, context.obj.debug = config, debug
+
+
+@app.command()
+def sync(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Only this account. Default: all.")] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=TIMES, help="Cover versions from here on, UTC."),
+    ] = None,
+    end: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=TIMES, help="Up to here, exclusive, UTC; needs --from."),
+    ] = None,
+    no_refresh: Annotated[
+        bool, typer.Option("--no-refresh", help="Land only; build and publish nothing.")
+    ] = False,
+    no_publish: Annotated[
+        bool, typer.Option("--no-publish", help="Readers keep the copy they have.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Load what is new: read, land, build, check, publish."""
+    from orders_connector.cli import load
+    from orders_connector.sources.base import Window
+
+    if end and not start:
+        raise typer.BadParameter("give --from as well", param_hint="--to")
+    if start and end and end <= start:
+        raise typer.BadParameter("it is not after --from", param_hint="--to")
+    asked = (
+        Window(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC) if end else None)
+        if start
+        else None
+    )
+    load.sync(
+        context.obj.settings(),
+        account,
+        asked,
+        with_refresh=not no_refresh,
+        with_publish=not no_publish,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def refresh(
+    context: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Rebuild all from the raw log.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Build the stale parts of the tables from what is landed."""
+    from orders_connector.cli import load
+
+    load.refresh(context.obj.settings(), full=full, as_json=as_json)
+
+
+@app.command()
+def check(context: typer.Context, as_json: JsonFlag = False) -> None:
+    """Run the checks of all models; changes nothing."""
+    from orders_connector.cli import load
+
+    load.check(context.obj.settings(), as_json=as_json)
+
+
+@app.command()
+def publish(context: typer.Context, as_json: JsonFlag = False) -> None:
+    """Check, then swap in a fresh copy for readers."""
+    from orders_connector.cli import load
+
+    load.publish(context.obj.settings(), as_json=as_json)
+
+
+@app.command()
+def status(context: typer.Context, as_json: JsonFlag = False) -> None:
+    """Say whether the figures can be trusted today, and why not."""
+    from orders_connector.cli import status
+
+    status.status(context.obj.settings(), as_json=as_json)
+
+
+@app.command()
+def query(
+    context: typer.Context,
+    statement: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT, in quotes.")],
+    form: Annotated[Form, typer.Option("--format", help="How to print the rows.")] = Form.TABLE,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="Most rows; 0 for all. Default: 50 in a table, else all."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Ask the published copy; nothing can be changed."""
+    from orders_connector.cli import query
+
+    published = context.obj.settings().warehouse.published
+    query.query(published, statement, "json" if as_json else form.value, limit)
+
+
+@app.command()
+def doctor(context: typer.Context, as_json: JsonFlag = False) -> None:
+    """Look whether everything is in place, with one request per account."""
+    from orders_connector.cli import doctor
+
+    doctor.doctor(context.obj.config, as_json=as_json)
+
+
+@app.command()
+def demo(
+    ui: Annotated[
+        bool, typer.Option("--ui", help="Open the Dagster UI on the demo, made first if missing.")
+    ] = False,
+    orders: Annotated[int, typer.Option(min=1, help="How many orders the shop has.")] = 6_000,
+    history_days: Annotated[
+        int, typer.Option(min=1, help="How far its past reaches. Dagster notes every day.")
+    ] = 60,
+    as_json: JsonFlag = False,
+) -> None:
+    """Load a made-up shop twice with the nightly Dagster job, into ./.demo."""
+    from orders_connector.cli import demo as demonstration
+
+    if not ui or not demonstration.is_made():
+        demonstration.demo(orders=orders, history_days=history_days, as_json=as_json)
+    if ui:
+        demonstration.open_ui()
+
+
+@sandbox_app.callback()
+def _sandboxes() -> None:
+    """Keep `voucherify` a command of its own although it is the only one yet."""
+
+
+@sandbox_app.command()
+def voucherify(
+    orders: Annotated[int, typer.Option(min=0, help="How many orders its past has.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same shop.")] = 7,
+    port: Annotated[int, typer.Option(help="Of the API; 0 takes a free one.")] = 0,
+    download_port: Annotated[int, typer.Option(help="Of the export files; 0 as well.")] = 0,
+    plan: Annotated[PlanName, typer.Option(help="Rate limits.")] = PlanName.UNLIMITED,
+    traffic: Annotated[
+        int, typer.Option(min=0, help="Changes in the shop before each list of orders.")
+    ] = 0,
+    moves: Annotated[
+        str | None,
+        typer.Option(help="Kinds of these changes, such as create,pay,cancel. Default: all."),
+    ] = None,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE: how an open question is answered; repeatable."),
+    ] = None,
+    now: Annotated[
+        datetime | None, typer.Option(formats=TIMES, help="Where its clock starts, UTC.")
+    ] = None,
+    history_days: Annotated[int, typer.Option(min=1, help="How far its past reaches.")] = 730,
+    clock_speed: Annotated[
+        float, typer.Option(min=0, help="Its seconds per real second; 0 stands still.")
+    ] = 1.0,
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps the shop from one run to the next.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Serve a made-up Voucherify project until Ctrl-C."""
+    from orders_connector.cli import sandbox
+
+    sandbox.serve_voucherify(
+        switches=switch or [],
+        moves=moves.split(",") if moves else None,
+        plan=plan.value,
+        state=state,
+        as_json=as_json,
+        orders=orders,
+        seed=seed,
+        port=port,
+        download_port=download_port,
+        traffic=traffic,
+        now=now.replace(tzinfo=UTC) if now else None,
+        history_days=history_days,
+        clock_speed=clock_speed,
+    )

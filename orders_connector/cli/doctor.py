@@ -1,0 +1,191 @@
+"""The command `doctor`: is everything in place, and what to do where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import typer
+
+from orders_connector.cli.terminal import counted, minutes, print_json, relative, say, size, spinner
+from orders_connector.config import Account, Settings
+from orders_connector.errors import ConfigurationError, OrdersConnectorError, WarehouseError
+from orders_connector.rate import RateWindow
+from orders_connector.sources.voucherify.client import VoucherifyClient
+from orders_connector.sources.voucherify.paging import REACH
+from orders_connector.status import FRESH_FOR, published_copy
+from orders_connector.warehouse.database import open_warehouse
+
+__all__ = ["Finding", "doctor", "examine"]
+
+MARK = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
+LITTLE_ROOM, NO_ROOM = 2_000_000_000, 200_000_000
+LONGEST_WAIT = 10.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        about: What was looked at.
+        level: How it is.
+        says: What was found and, unless it is fine, what to do.
+        exit_code: Of the command, when this is the first failure.
+    """
+
+    about: str
+    level: Literal["ok", "warn", "fail"]
+    says: str
+    exit_code: int = 0
+
+
+def doctor(config: Path | None, *, as_json: bool) -> None:
+    """Look at everything and print a line for each; ends with the code of the first failure."""
+    calls = [0]
+    findings = []
+    with spinner("looking around"):
+        for finding in examine(config, calls):
+            findings.append(finding)
+            if not as_json:
+                mark, style = MARK[finding.level]
+                say(
+                    f"{mark}  {finding.about}: {finding.says}",
+                    style=style if mark != "ok  " else None,
+                )
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings], "calls": calls[0]})
+    else:
+        say("", f"{counted(calls[0], 'request')} made.")
+    raise typer.Exit(next((f.exit_code for f in findings if f.level == "fail"), 0))
+
+
+def examine(config: Path | None, calls: list[int]) -> Iterator[Finding]:
+    """Yield findings; one request per account is made.
+
+    Args:
+        config: The configuration file, if it was given.
+        calls: Its only element is raised by the requests made.
+    """
+    try:
+        settings = Settings.load(config)
+    except ConfigurationError as error:
+        yield _failure("configuration", error)
+        return
+    names = ", ".join(settings.accounts)
+    yield Finding("configuration", "ok", f"{counted(len(settings.accounts), 'account')}: {names}")
+    for account in settings.accounts.values():
+        yield from _account(account, calls)
+    yield _warehouse(settings)
+    yield _disk(settings)
+    yield _published(settings)
+
+
+def _account(account: Account, calls: list[int]) -> Iterator[Finding]:
+    try:
+        account.credentials()
+    except ConfigurationError as error:
+        yield _failure(f"{account.name} keys", error)
+        return
+    names = f"{account.app_id_env} and {account.app_token_env}"
+    yield Finding(f"{account.name} keys", "ok", f"found in {names}")
+    try:
+        total, rate = asyncio.run(_ask(account, calls))
+    except OrdersConnectorError as error:
+        yield _failure(f"{account.name} source", error)
+        return
+    host = account.resolved_base_url
+    yield Finding(f"{account.name} source", "ok", f"{host} answers and the key may list orders")
+    if total is not None and total > REACH:
+        yield Finding(
+            f"{account.name} orders",
+            "warn",
+            f"{total:,}; a listing reaches {REACH:,} per sort order, so the first load may prove "
+            "only the newest part. `status` names the rest; a later history_start asks for less",
+        )
+    elif total is not None:
+        yield Finding(f"{account.name} orders", "ok", f"{total:,}, all within reach of the listing")
+    yield _limits(account, rate)
+
+
+async def _ask(account: Account, calls: list[int]) -> tuple[int | None, RateWindow]:
+    patience = {"max_attempts": 1, "max_wait_seconds": LONGEST_WAIT, "timeout": LONGEST_WAIT}
+    async with VoucherifyClient.for_account(account, **patience) as client:
+        try:
+            answer = await client.list_orders(limit=1)
+            return answer.model.total, client.transport.rate
+        finally:
+            calls[0] += client.transport.calls
+
+
+def _limits(account: Account, rate: RateWindow) -> Finding:
+    about = f"{account.name} limits"
+    own = f"{account.max_calls_per_run:,}" if account.max_calls_per_run else "any number of"
+    ours = f"a run may make {own} requests"
+    if rate.remaining is None:
+        return Finding(about, "ok", f"the source names none; {ours}")
+    if rate.remaining == 0:
+        return Finding(about, "warn", f"none of {rate.limit} requests are left for now; {ours}")
+    return Finding(about, "ok", f"{rate.remaining} of {rate.limit} requests are left now; {ours}")
+
+
+def _warehouse(settings: Settings) -> Finding:
+    path = settings.warehouse.path
+    folder = _existing(path)
+    if not os.access(folder, os.W_OK):
+        return Finding(
+            "warehouse", "fail", f"{folder} cannot be written to: change its owner or `path`", 6
+        )
+    if not path.exists():
+        return Finding("warehouse", "ok", f"{relative(path)} will be made by the first load")
+    try:
+        with open_warehouse(path, read_only=True, lock_timeout_seconds=0):
+            return Finding(
+                "warehouse", "ok", f"{relative(path)}, {size(path.stat().st_size)}, free"
+            )
+    except WarehouseError as error:
+        if "lock" not in str(error):
+            return _failure("warehouse", error)
+        return Finding("warehouse", "warn", f"in use just now, by a load unless it stays: {error}")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = _existing(settings.warehouse.path)
+    free = shutil.disk_usage(folder).free
+    text = f"{size(free)} free at {folder}"
+    if free < NO_ROOM:
+        return Finding("disk", "fail", f"{text}: free some space before the next load", 6)
+    if free < LITTLE_ROOM:
+        return Finding("disk", "warn", f"{text}: a large first load may not fit")
+    return Finding("disk", "ok", text)
+
+
+def _published(settings: Settings) -> Finding:
+    path = settings.warehouse.published
+    try:
+        copy = published_copy(path)
+    except duckdb.Error as error:
+        return Finding(
+            "published copy", "warn", f"cannot be read; run `orders-connector publish`: {error}"
+        )
+    if copy is None:
+        return Finding("published copy", "warn", "none yet: run `orders-connector sync`")
+    text = f"{relative(path)} of {minutes(copy.published_at)}"
+    if datetime.now(UTC) - copy.published_at > FRESH_FOR:
+        return Finding("published copy", "warn", f"{text} is old: see `orders-connector status`")
+    return Finding("published copy", "ok", text)
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in path.parents if folder.exists())
+
+
+def _failure(about: str, error: OrdersConnectorError) -> Finding:
+    return Finding(about, "fail", str(error), error.exit_code)

@@ -1,0 +1,92 @@
+"""status: can the figures be trusted today?"""
+
+from datetime import UTC, datetime, timedelta
+
+from orders_connector.config import Settings
+from orders_connector.status import FRESH_FOR, Trust, read_status
+from orders_connector.warehouse.database import open_warehouse
+
+FIRST_LINES = {
+    Trust.YES: "Yes: every order up to ",
+    Trust.RESERVED: "With reservations: ",
+    Trust.NO: "No: the figures are not to be trusted today.",
+}
+
+
+def warehouse(folder):
+    return open_warehouse(folder / "data/orders.duckdb")
+
+
+def state(folder, **options):
+    return read_status(Settings.load(folder / "orders.toml"), **options)
+
+
+def test_before_the_first_load(installation, run):
+    ran = run("status")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == FIRST_LINES[Trust.NO]
+    assert "orders-connector sync" in ran.out
+
+
+def test_after_a_good_load(published, run):
+    lines = run("status").out.splitlines()
+    assert lines[0].startswith(FIRST_LINES[Trust.YES])
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 120
+    data = run("status", "--json").data
+    assert (data["trust"], data["problems"], data["remarks"]) == ("yes", [], [])
+    (account,) = data["accounts"]
+    assert account["last"]["calls"] == account["calls_of_cycle"] > 1
+
+
+def test_old_data_is_not_trusted(published):
+    later = datetime.now(UTC) + FRESH_FOR + timedelta(hours=1)
+    found = state(published, now=later)
+    assert found.trust is Trust.NO
+    assert "27 hours old" in found.problems[0]
+
+
+def test_a_gap_is_not_trusted(loaded, run):
+    with warehouse(loaded) as con:
+        con.execute("update ops.coverage set covered_from = '2024-05-01 00:00Z'")
+    ran = run("status")
+    assert ran.out.splitlines()[0] == FIRST_LINES[Trust.NO]
+    assert "gap in shop: 2023-01-01 00:00 to 2024-05-01 00:00 UTC" in ran.out
+
+
+def test_an_account_that_was_never_loaded_is_not_trusted(loaded, run):
+    file = loaded / "orders.toml"
+    text = file.read_text()
+    file.write_text(text + text.replace("accounts.shop", "accounts.second"))
+    ran = run("status")
+    assert ran.out.splitlines()[0] == FIRST_LINES[Trust.NO]
+    assert "second was never loaded" in ran.out
+
+
+def test_quarantined_orders_are_a_reservation_until_they_are_repaired(loaded, run, box):
+    order = box.shop.truth()[0]
+    box.clock.advance(timedelta(minutes=1))
+    box.shop.put_raw(order | {"items": "none", "updated_at": "2199-01-01T00:00:00Z"})
+    assert run("sync", "--json").code == 0
+    ran = run("status")
+    assert ran.out.splitlines()[0].startswith(FIRST_LINES[Trust.RESERVED])
+    assert "shop: orders in quarantine, missing or old in the figures: 1\n" in ran.out
+    assert "newest reasons for quarantine:" in ran.out
+    box.shop.put_raw(order | {"updated_at": "2199-01-02T00:00:00Z"})
+    run("sync", "--json")
+    assert state(loaded).accounts[0].quarantined == 0
+
+
+def test_a_copy_that_lags_behind_is_a_reservation(loaded, run, box):
+    box.shop.create({"amount": 1000})
+    run("sync", "--no-publish", "--json")
+    ran = run("status")
+    assert ran.out.splitlines()[0].startswith(FIRST_LINES[Trust.RESERVED])
+    assert "tables are newer than the published copy" in ran.out
+
+
+def test_a_missing_copy_is_not_trusted(loaded):
+    (loaded / "data/published/orders.duckdb").unlink()
+    found = state(loaded)
+    assert found.trust is Trust.NO
+    assert found.published is None

@@ -1,0 +1,162 @@
+"""An installation per test: a sandbox shop, its settings, its definitions, a Dagster instance."""
+
+import logging
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import duckdb
+import pytest
+
+from dagster_project.definitions import build_definitions
+from orders_connector.config import Settings
+from orders_connector.sandbox.voucherify import VoucherifySandbox
+
+NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)  # the shop's clock; the scheduler's is the real one
+HISTORY_START = "2026-06-20"
+
+ACCOUNT = """
+[accounts.{name}]
+source = "voucherify"
+base_url = "{base_url}"
+app_id_env = "{prefix}_APP_ID"
+app_token_env = "{prefix}_APP_TOKEN"
+currency = "EUR"
+time_zone = "Europe/Warsaw"
+history_start = {history_start}
+max_attempts = 1
+"""
+
+
+class Installation:
+    """What an operator has, and shortcuts to look at it."""
+
+    def __init__(self, config, boxes, settings, instance):
+        self.config = config
+        self.boxes = boxes
+        self.box = next(iter(boxes.values()))
+        self.settings = settings
+        self.published = settings.warehouse.published
+        self.instance = instance
+        self.defs = build_definitions(settings)
+
+    def run(self, job, day=None, **options):
+        job = self.defs.resolve_job_def(job)
+        return job.execute_in_process(
+            instance=self.instance, partition_key=day, raise_on_error=False, **options
+        )
+
+    def nightly(self, day="2026-07-31", **options):
+        return self.run("nightly", day, **options)
+
+    def rebuild(self, keys, first, last):
+        """Materialize a range of partitions in one run, as a backfill from the UI does."""
+        job = self.defs.resolve_implicit_job_def_def_for_assets([dg.AssetKey(key) for key in keys])
+        return job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(key) for key in keys],
+            raise_on_error=False,
+            tags={
+                "dagster/asset_partition_range_start": first,
+                "dagster/asset_partition_range_end": last,
+            },
+        )
+
+    def live_on(self, days):
+        """Let the shop live for some days."""
+        for _ in range(days):
+            self.box.moves.day()
+
+    def query(self, sql, path=None):
+        with duckdb.connect(str(path or self.settings.warehouse.path), read_only=True) as con:
+            con.execute("set TimeZone = 'UTC'")
+            return con.execute(sql).fetchall()
+
+    def tamper(self, sql):
+        with duckdb.connect(str(self.settings.warehouse.path)) as con:
+            con.execute(sql)
+
+    def shown(self, *key):
+        """Days that the UI shows as materialized."""
+        return self.instance.get_materialized_partitions(dg.AssetKey(key))
+
+    def logged(self, result, *key):
+        """Partition to metadata of what a run logged for an asset."""
+        return {
+            event.partition: {
+                name: value.value
+                for name, value in event.step_materialization_data.materialization.metadata.items()
+            }
+            for event in result.all_events
+            if event.is_step_materialization and event.asset_key == dg.AssetKey(key)
+        }
+
+    @staticmethod
+    def failed_checks(result):
+        return {
+            f"{'.'.join(check.asset_key.path)}.{check.check_name}"
+            for check in result.get_asset_check_evaluations()
+            if not check.passed
+        }
+
+    @staticmethod
+    def failed_steps(result):
+        return {event.step_key for event in result.all_events if event.is_step_failure}
+
+    @staticmethod
+    def steps(result):
+        return [event.step_key for event in result.all_events if event.is_step_success]
+
+
+def days_between(first, last):
+    first, last = datetime.fromisoformat(first).date(), datetime.fromisoformat(last).date()
+    return {(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)}
+
+
+@contextmanager
+def open_installation(folder, *, orders=150, accounts=("shop",), instance=None, schedule=""):
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        instance = instance or stack.enter_context(dg.DagsterInstance.ephemeral())
+        boxes = {}
+        text = schedule
+        for name in accounts:
+            box = VoucherifySandbox(orders, now=NOW, history_days=40)
+            boxes[name] = stack.enter_context(box)
+            prefix = name.upper()
+            patch.setenv(f"{prefix}_APP_ID", box.app_id)
+            patch.setenv(f"{prefix}_APP_TOKEN", box.app_token)
+            text += ACCOUNT.format(
+                name=name, base_url=box.base_url, prefix=prefix, history_start=HISTORY_START
+            )
+        path = folder / "orders.toml"
+        path.write_text(text)
+        yield Installation(path, boxes, Settings.load(path), instance)
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """Make installations."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(open_installation(tmp_path, **options))
+
+
+@pytest.fixture
+def here(installation):
+    """An installation with one account, nothing loaded."""
+    return installation()
+
+
+@pytest.fixture(scope="session")
+def between():
+    return days_between
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """Make installations that the tests of a module share."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(
+            open_installation(tmp_path_factory.mktemp("installation"), **options)
+        )

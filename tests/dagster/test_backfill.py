@@ -1,0 +1,79 @@
+"""Ranges of days by hand, each in a single run."""
+
+import os
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+
+
+def test_a_range_of_version_days_is_one_run(here, between):
+    result = here.rebuild([("raw", "shop_orders")], "2026-07-01", "2026-07-10")
+    assert result.success
+    assert here.steps(result) == ["raw__shop_orders", "account_checks"]
+    logged = here.logged(result, "raw", "shop_orders")
+    # The first load covers all history, whatever days it was asked for.
+    assert logged.keys() == between("2026-06-20", "2026-07-31")
+    assert here.failed_checks(result) == set()
+    assert here.query("select count(*) from ops.extractions") == [(1,)]
+
+
+@pytest.fixture(scope="module")
+def loaded(opened):
+    here = opened()
+    assert here.nightly().success
+    return here
+
+
+def test_only_the_range_and_the_mart_asked_for_are_rebuilt(loaded, between):
+    before = loaded.query("from marts.daily_revenue order by all")
+    loaded.tamper("update marts.daily_revenue set units = -1")
+    loaded.tamper("update marts.daily_status set orders = -1")
+    result = loaded.rebuild([("marts", "daily_revenue")], "2026-07-05", "2026-07-12")
+    assert result.success
+    wrong = loaded.query("select distinct order_date from marts.daily_revenue where units = -1")
+    in_range = {date.fromisoformat(day) for day in between("2026-07-05", "2026-07-12")}
+    assert not in_range & {day for (day,) in wrong}
+    assert wrong
+    assert loaded.query("select count(*) from marts.daily_status where orders >= 0") == [(0,)]
+    logged = loaded.logged(result, "marts", "daily_revenue")
+    assert logged.keys() == between("2026-07-05", "2026-07-12")
+    assert any(facts["restated"] for facts in logged.values())
+    assert loaded.logged(result, "marts", "daily_status") == {}
+
+    every_date = [("marts", "daily_revenue"), ("marts", "daily_status")]
+    assert loaded.rebuild(every_date, "2026-06-20", "2026-08-02").success
+    assert loaded.query("from marts.daily_revenue order by all") == [
+        row if row[2] >= date(2026, 6, 20) else (*row[:19], -1, *row[20:]) for row in before
+    ]
+
+
+def test_refresh_builds_everything_anew_on_request(loaded):
+    loaded.tamper("update core.orders set units = -1")
+    config = {"ops": {"refreshed_models": {"config": {"full": True}}}}
+    result = loaded.run("refresh", run_config=config)
+    assert result.success
+    assert loaded.query("select count(*) from core.orders where units = -1") == [(0,)]
+    assert loaded.logged(result, "core", "orders")[None]["mode"] == "full"
+    assert "raw__shop_orders" not in loaded.steps(result)
+
+
+@pytest.mark.slow
+def test_the_command_line_takes_a_range(here, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "dagster", "asset", "materialize"),
+            *("-m", "dagster_project.definitions", "--select", "key:raw/shop_orders"),
+            *("--partition-range", "2026-07-01...2026-07-03"),
+        ],
+        env=os.environ | {"DAGSTER_HOME": str(home), "ORDERS_CONFIG": str(here.config)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert here.query("select status from ops.extractions") == [("complete",)]

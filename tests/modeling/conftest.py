@@ -1,0 +1,87 @@
+"""A warehouse to put order payloads into, without any HTTP."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from orders_connector.landing.raw_log import land
+from orders_connector.landing.spool import batches_from_pages
+from orders_connector.modeling.model import load_models
+from orders_connector.modeling.refresh import refresh
+from orders_connector.sources.voucherify.extraction import CONTRACT
+from orders_connector.warehouse.database import open_warehouse, transaction
+
+
+MODELS = load_models()
+
+
+class Warehouse:
+    """Lands orders as the source would send them and answers queries."""
+
+    def __init__(self, con):
+        self.con = con
+        self.models = MODELS
+        self.loads = 0
+
+    def configure(self, account="shop", **columns):
+        settings = {
+            "currency": "EUR",
+            "minor_unit_exponent": 2,
+            "time_zone": "Europe/Warsaw",
+            "business_date_path": "$.metadata.ordered_at",
+            "currency_path": "$.metadata.currency",
+            "test_order_path": "$.metadata.test",
+        } | columns
+        self.con.execute("delete from ops.accounts where account = ?", [account])
+        self.con.execute(
+            "insert into ops.accounts values ('voucherify', ?, ?, ?, ?, ?, ?, ?)",
+            [account, *settings.values()],
+        )
+        self.con.execute("delete from ops.account_lists where account = ?", [account])
+        for name, value in [
+            ("recognised_statuses", "PAID"),
+            ("recognised_statuses", "FULFILLED"),
+            ("non_product_items", "prod_5h1pp1ng"),
+        ]:
+            self.con.execute(
+                "insert into ops.account_lists values ('voucherify', ?, ?, ?)",
+                [account, name, value],
+            )
+
+    def land(self, *orders, account="shop", channel="list"):
+        self.loads += 1
+        body = json.dumps({"orders": list(orders)}).encode()
+        with transaction(self.con):
+            return land(
+                self.con,
+                batches_from_pages(iter([body]), channel),
+                contract=CONTRACT,
+                source="voucherify",
+                account=account,
+                extraction_id=f"ext_{self.loads}",
+                loaded_at=datetime(2026, 3, 10, 2, tzinfo=UTC),
+            )
+
+    def refresh(self, **options):
+        return refresh(self.con, self.models, **options)
+
+    def rows(self, query):
+        cursor = self.con.execute(query)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def tables(self):
+        """Return every model's rows, sorted."""
+        return {
+            name: self.con.execute(f"from {name} order by all").fetchall() for name in self.models
+        }
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    with open_warehouse(tmp_path / "orders.duckdb") as con:
+        house = Warehouse(con)
+        house.configure()
+        con.execute("insert into ops.currencies values ('EUR', 2), ('JPY', 0), ('KWD', 3)")
+        yield house

@@ -1,0 +1,181 @@
+"""Slices: after any sequence of changes every table is what a full rebuild gives."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orders_connector.errors import ModelError
+from orders_connector.modeling.model import load_models, parse_model
+from orders_connector.modeling.refresh import rebuild_slices
+from orders_connector.warehouse.database import open_warehouse
+
+VERSION = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from([f"ord_{n}" for n in range(6)]),
+        "status": st.sampled_from(["CREATED", "PAID", "FULFILLED", "CANCELED", "PROCESSING"]),
+        "created_at": st.sampled_from(
+            ["2026-03-01T10:00:00Z", "2026-03-01T23:30:00.5Z", "2026-03-29T01:30:00+01:00"]
+        ),
+        "updated_at": st.none() | st.integers(1, 28).map(lambda d: f"2026-04-{d:02}T08:00:00.000Z"),
+        "amount": st.sampled_from([0, 1000, 2500, 2**53 + 1, "12.5", -1]),
+        "customer_id": st.sampled_from([None, "cust_1", "cust_2", "cust_3"]),
+        "metadata": st.sampled_from(
+            [
+                {},
+                {"ordered_at": "2025-12-24"},
+                {"ordered_at": "2026-02-28T23:30:00Z"},
+                {"ordered_at": "soon"},
+                {"currency": "JPY"},
+                {"currency": "doubloons"},
+                {"test": True},
+            ]
+        ),
+    },
+    optional={
+        "discount_amount": st.sampled_from([100, 500, "x"]),
+        "total_discount_amount": st.sampled_from([100, 600]),
+        "items": st.lists(
+            st.fixed_dictionaries(
+                {"product_id": st.sampled_from(["p1", "p2", "prod_5h1pp1ng"])},
+                optional={
+                    "quantity": st.sampled_from([1, 3, "many"]),
+                    "amount": st.sampled_from([500, 900]),
+                    "discount_amount": st.just(50),
+                },
+            ),
+            max_size=3,
+        ),
+        "redemptions": st.sampled_from(
+            [
+                {"r_1": {"date": "2026-03-01T10:00:00Z", "related_object_type": "voucher"}},
+                {
+                    "r_2": {
+                        "date": "2026-03-01T10:00:00Z",
+                        "related_object_type": "redemption",
+                        "stacked": ["r_3", "r_4"],
+                        "rollback_date": "2026-03-04T10:00:00Z",
+                    }
+                },
+            ]
+        ),
+    },
+)
+LOADS = st.lists(st.lists(VERSION, min_size=1, max_size=6), min_size=2, max_size=5)
+
+
+@pytest.mark.slow
+@settings(max_examples=20)
+@given(LOADS)
+def test_slices_equal_a_full_rebuild(tmp_path_factory, loads):
+    from tests.modeling.conftest import Warehouse
+
+    path = tmp_path_factory.mktemp("slices") / "orders.duckdb"
+    with open_warehouse(path) as con:
+        house = Warehouse(con)
+        house.configure()
+        house.configure(account="second", time_zone="Asia/Tokyo", currency="JPY")
+        con.execute("insert into ops.currencies values ('EUR', 2), ('JPY', 0)")
+        for number, orders in enumerate(loads):
+            house.land(*orders, account="second" if number % 3 == 2 else "shop")
+            house.refresh()
+        by_slices, quarantine = house.tables(), con.execute("from ops.quarantine").fetchall()
+        house.refresh(full=True)
+        assert house.tables() == by_slices
+        assert con.execute("from ops.quarantine").fetchall() == quarantine
+
+
+def order(name, created_at="2026-03-01T10:00:00Z", **fields):
+    return {"id": name, "created_at": created_at, "status": "PAID", "amount": 1000, **fields}
+
+
+def test_a_refresh_without_news_touches_nothing(warehouse):
+    warehouse.land(order("a"))
+    warehouse.refresh()
+    report = warehouse.refresh()
+    assert {model.mode for model in report.models} == {"unchanged"}
+    assert report.dates == report.restated == []
+
+
+def test_an_order_that_moves_to_another_day_makes_both_days_stale(warehouse):
+    warehouse.land(order("a"), order("b", "2026-03-05T10:00:00Z"))
+    warehouse.refresh()
+    moved = order("a", updated_at="2026-03-09T10:00:00Z", metadata={"ordered_at": "2026-02-14"})
+    warehouse.land(moved)
+    report = warehouse.refresh()
+    assert report.dates == [date(2026, 2, 14), date(2026, 3, 1)]
+    assert report.restated == [date(2026, 3, 1)]
+    days = warehouse.rows("select order_date, orders_placed from marts.daily_revenue order by all")
+    assert [tuple(row.values()) for row in days] == [(date(2026, 2, 14), 1), (date(2026, 3, 5), 1)]
+
+
+def test_other_orders_of_the_same_customer_are_left_alone_when_their_place_stays(warehouse):
+    days = [order(f"o{n}", f"2026-03-{n:02}T10:00:00Z", customer_id="c") for n in range(1, 9)]
+    warehouse.land(*days)
+    warehouse.refresh()
+    warehouse.land(days[4] | {"updated_at": "2026-04-01T00:00:00Z", "amount": 1500})
+    assert warehouse.refresh().dates == [date(2026, 3, 5)]
+
+
+def test_a_changed_setting_rebuilds_what_reads_it(warehouse):
+    warehouse.land(order("late", "2026-03-01T23:30:00Z"))
+    warehouse.refresh()
+    warehouse.configure(time_zone="UTC")
+    report = warehouse.refresh()
+    assert report.restated == [date(2026, 3, 2)]
+    (row,) = warehouse.rows("select order_date from core.orders")
+    assert row["order_date"] == date(2026, 3, 1)
+
+
+def test_a_failing_model_leaves_every_table_as_it_was(warehouse, tmp_path):
+    warehouse.land(order("a"))
+    warehouse.refresh()
+    before = warehouse.tables()
+    broken = tmp_path / "daily_status.sql"
+    text = warehouse.models["marts.daily_status"].path.read_text()
+    broken.write_text(
+        text.replace("max(o.minor_unit_exponent)", "max(cast(o.order_id as integer))")
+    )
+    models = warehouse.models | {"marts.daily_status": parse_model(broken, "marts")}
+    warehouse.land(order("b"))
+    good, warehouse.models = warehouse.models, models
+    with pytest.raises(ModelError, match="daily_status"):
+        warehouse.refresh()
+    warehouse.models = good
+    assert warehouse.tables() == before
+    warehouse.refresh()
+    assert len(warehouse.rows("from core.orders")) == 2
+
+
+def test_dates_can_be_rebuilt_by_hand(warehouse):
+    warehouse.land(order("a"))
+    warehouse.refresh()
+    good = warehouse.tables()
+    warehouse.con.execute("update marts.daily_revenue set net_revenue_minor = 7")
+    (result,) = rebuild_slices(
+        warehouse.con, warehouse.models, ["marts.daily_revenue"], [date(2026, 3, 1)]
+    )
+    assert (result.rows, result.restated) == (1, [date(2026, 3, 1)])
+    assert warehouse.tables() == good
+    with pytest.raises(ModelError, match="core.orders cannot be rebuilt by date"):
+        rebuild_slices(warehouse.con, warehouse.models, ["core.orders"], [date(2026, 3, 1)])
+
+
+def test_a_model_whose_file_is_gone_leaves_no_table(warehouse):
+    warehouse.land(order("a"))
+    warehouse.refresh()
+    warehouse.models = {k: v for k, v in load_models().items() if k != "marts.daily_summary"}
+    warehouse.refresh()
+    names = warehouse.rows("select table_name from information_schema.tables")
+    assert {"table_name": "daily_summary"} not in names
+
+
+def test_comments_come_from_the_header(warehouse):
+    warehouse.land(order("a"))
+    warehouse.refresh()
+    (row,) = warehouse.rows(
+        "select comment from duckdb_columns() where schema_name = 'marts'"
+        " and table_name = 'daily_revenue' and column_name = 'customers'"
+    )
+    assert row["comment"].endswith("Not additive over days.")

@@ -1,0 +1,99 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders_connector.sources.voucherify.paging import (
+    LAST_PAGE,
+    MAX_LIMIT,
+    REACH,
+    MalformedPage,
+    PageReader,
+    next_request,
+    salvage,
+)
+
+
+def page_of(*orders, total=None):
+    return json.dumps({"orders": list(orders), "total": total}).encode()
+
+
+def order(name, updated_at="2026-03-01T00:00:00Z"):
+    return {"id": name, "updated_at": updated_at}
+
+
+@given(st.integers(min_value=1, max_value=9_899))
+def test_each_page_overlaps_what_was_read_and_goes_beyond_it(read):
+    request = next_request(read)
+    assert request.start < read < request.start + request.limit
+    assert 1 <= request.page <= LAST_PAGE
+    assert 1 <= request.limit <= MAX_LIMIT
+
+
+@pytest.mark.parametrize("read", [9_900, REACH])
+def test_no_page_overlaps_and_adds_at_row_9900_and_at_the_end(read):
+    assert next_request(read) is None
+
+
+def test_the_overlap_costs_less_than_a_fifth_more_pages():
+    read, pages = 0, 0
+    while (request := next_request(read)) is not None:
+        read, pages = request.start + request.limit, pages + 1
+    assert (read, pages) == (9_900, 115)
+
+
+def test_a_page_tells_its_times_and_what_was_seen_before():
+    reader = PageReader("updated_at")
+    first = reader.read(page_of(order("a", "2026-03-02T00:00:00Z"), order("b"), total=3))
+    assert (first.count, first.total, first.anchors, first.fresh) == (2, 3, 0, 2)
+    assert first.newest.isoformat() == "2026-03-02T00:00:00+00:00"
+    assert first.oldest.isoformat() == "2026-03-01T00:00:00+00:00"
+    second = reader.read(page_of(order("b"), order("c", None), total=3))
+    assert (second.anchors, second.fresh, second.ends_with_null) == (1, 1, True)
+    assert reader.orders_seen == 3
+
+
+def test_a_row_that_changed_meanwhile_is_no_anchor():
+    reader = PageReader("updated_at")
+    reader.read(page_of(order("a")))
+    facts = reader.read(page_of(order("a", "2026-03-05T00:00:00Z")))
+    assert (facts.anchors, facts.fresh) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html></html>", b'{"orders": 5}', b"{}", b'{"orders": [', b"\xff\xfe{}", b"[1]"],
+)
+def test_a_page_without_a_list_of_orders_is_malformed(body):
+    with pytest.raises(MalformedPage):
+        PageReader("updated_at").read(body)
+
+
+def test_rows_that_are_no_orders_are_counted_and_do_no_harm():
+    body = b'{"orders": [null, "x", 3, {"id": 7}, {"id": "a", "updated_at": "soon"}], "total": 5}'
+    facts = PageReader("updated_at").read(body)
+    assert (facts.count, facts.newest) == (5, None)
+
+
+def test_salvage_keeps_readable_orders_and_turns_broken_ones_into_text():
+    broken = b'{"orders": [{"id": "a"}, {"id": "b", "x": ,, "y": "}"}, {"id": "c"}], "total": 3}'
+    page = json.loads(salvage(broken))
+    assert page["orders"] == [{"id": "a"}, '{"id": "b", "x": ,, "y": "}"}', {"id": "c"}]
+    assert page["total"] == 3
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"orders": [{"id": "a"}, {"id": "b"', b'{"orders": [{"id": "a"}, ']
+)
+def test_salvage_gives_up_when_the_end_is_gone(body):
+    assert salvage(body) is None
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.text(max_size=5), st.text(alphabet='{}[]",\\ab', max_size=8)), max_size=5
+    )
+)
+def test_salvage_loses_nothing_of_a_good_page(orders):
+    assert json.loads(salvage(page_of(*orders, total=9))) == {"orders": orders, "total": 9}
