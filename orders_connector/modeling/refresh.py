@@ -25,7 +25,7 @@ from sqlglot import exp
 from orders_connector.errors import ModelError
 from orders_connector.modeling.fast_json import for_duckdb
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
-from orders_connector.modeling.slices import range_variables, restrict_inputs
+from orders_connector.modeling.slices import in_version_range, range_variables, restrict_inputs
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh"]
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 QUARANTINE_COLUMN = "quarantine_reason"
 BUSINESS_DATE = "order_date"
+ORDER = "order_key"
 VERSION = "version_id"
 
 
@@ -124,29 +125,24 @@ class _Refresh:
         key = str(model.refresh_key)
         where = f"{key} in (select {key} from {stale})"
         carrying = frozenset(t for t in model.inputs - SETTINGS_TABLES if self._carries(t, key))
-        versioned = frozenset(t for t in carrying if key != VERSION and self._carries(t, VERSION))
+        versioned = frozenset(t for t in carrying if key == ORDER and self._carries(t, VERSION))
         for table in versioned:
             self._set_version_range(table, key, stale)
         select = _slice_sql(model, carrying, versioned, stale)
         rows = self._write(model, f"create or replace temp table rows_after as {select}")
-        # One scan both removes the old rows and keeps them for comparison.
-        removed = self.con.sql(
-            f"delete from {model.name} where {where} returning *"
-        ).to_arrow_table()
-        self.con.register("removed", removed)
-        self.con.execute("create or replace temp table rows_before as from removed")
-        self.con.unregister("removed")
+        read_keys = self._keys_read_from(model.name)
+        compare = bool(read_keys) or key == BUSINESS_DATE
+        removed = self._remove(model, key, stale, keep=compare)
         self.con.execute(f"insert into {model.name} from rows_after")
         result = ModelRefresh(model.name, "slices", slices=self._count(stale), rows=rows)
-        read_keys = self._keys_read_from(model.name)
-        if read_keys or key == BUSINESS_DATE:
+        if compare:
             # Only rows that differ travel on: a customer's other orders need not be touched
             # because one of them was looked at.
             self.con.execute(
                 "create or replace temp table rows_changed as"
                 " (from rows_before except all from rows_after)"
                 " union all (from rows_after except all from rows_before)"
-                if removed.num_rows
+                if removed
                 else "create or replace temp table rows_changed as from rows_after"
             )
         for read_key in read_keys:
@@ -159,6 +155,22 @@ class _Refresh:
         if QUARANTINE_COLUMN in model.columns:
             self._note_quarantined(model, where)
         return result
+
+    def _remove(self, model: Model, key: str, stale: str, *, keep: bool) -> int:
+        """Delete the stale slices and return how many rows they had; `rows_before` keeps them."""
+        where = f"{key} in (select {key} from {stale})"
+        if key == ORDER and VERSION in model.columns:
+            self._set_version_range(model.name, key, stale)
+            where += f" and {in_version_range(model.name)}"
+        delete = f"delete from {model.name} where {where}"
+        if not keep:
+            return int(self.con.execute(delete).fetchall()[0][0])
+        # One scan both removes the rows and hands them over.
+        removed = self.con.sql(f"{delete} returning *").to_arrow_table()
+        self.con.register("removed", removed)
+        self.con.execute("create or replace temp table rows_before as from removed")
+        self.con.unregister("removed")
+        return int(removed.num_rows)
 
     def _set_version_range(self, table: str, key: str, stale: str) -> None:
         found = self.con.execute(

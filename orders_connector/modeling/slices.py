@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from sqlglot import exp
 
-__all__ = ["range_variables", "restrict_inputs"]
+__all__ = ["in_version_range", "range_variables", "restrict_inputs"]
 
 VERSION = "version_id"
 
@@ -37,11 +37,16 @@ def restrict_inputs(
             continue
         condition = f"{key} in (select {key} from {stale})"
         if name in versioned:
-            low, high = range_variables(name)
-            condition += f" and {VERSION} between getvariable('{low}') and getvariable('{high}')"
+            condition += f" and {in_version_range(name)}"
         restricted = exp.select("*").from_(name).where(condition, dialect="duckdb")
         table.replace(restricted.subquery(table.alias_or_name))
     return tree
+
+
+def in_version_range(table: str) -> str:
+    """Return the condition that holds for the versions of `table` that `range_variables` span."""
+    low, high = range_variables(table)
+    return f"{VERSION} between getvariable('{low}') and getvariable('{high}')"
 
 
 def range_variables(table: str) -> tuple[str, str]:

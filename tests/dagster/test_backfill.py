@@ -4,8 +4,13 @@ import os
 import subprocess
 import sys
 from datetime import date
+from itertools import pairwise
+from pathlib import Path
 
+import dagster as dg
 import pytest
+
+PROJECT = Path(__file__).parents[2]
 
 
 def test_a_range_of_version_days_is_one_run(here, between):
@@ -60,20 +65,37 @@ def test_refresh_builds_everything_anew_on_request(loaded):
 
 
 @pytest.mark.slow
-def test_the_command_line_takes_a_range(here, tmp_path):
+def test_two_ranges_from_the_command_line_at_a_time_take_turns(here, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "dagster", "asset", "materialize"),
-            *("-m", "dagster_project.definitions", "--select", "key:raw/shop_orders"),
-            *("--partition-range", "2026-07-01...2026-07-03"),
-        ],
-        env=os.environ | {"DAGSTER_HOME": str(home), "ORDERS_CONFIG": str(here.config)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert here.query("select status from ops.extractions") == [("complete",)]
+    (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(home)):
+        pass  # its database is made once, not by two processes at a time
+    environment = {"DAGSTER_HOME": str(home), "ORDERS_CONFIG": str(here.config)}
+    command = [
+        *(sys.executable, "-m", "dagster", "asset", "materialize"),
+        *("-m", "dagster_project.definitions", "--select", "key:raw/shop_orders"),
+    ]
+    processes = [
+        subprocess.Popen(
+            [*command, "--partition-range", days],
+            env=os.environ | environment,
+            stdout=(tmp_path / f"{days}.txt").open("w"),
+            stderr=subprocess.STDOUT,
+        )
+        for days in ("2026-07-01...2026-07-03", "2026-07-04...2026-07-06")
+    ]
+    try:
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        steps = [
+            step for run in instance.get_runs() for step in instance.get_run_step_stats(run.run_id)
+        ]
+        spans = sorted((step.start_time, step.end_time) for step in steps)
+    assert len(spans) == 4
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert here.query("select count(distinct status), count(*) from ops.extractions") == [(1, 2)]
+    assert here.query("select count(*) from raw.order_payloads") == [(len(here.box.shop),)]

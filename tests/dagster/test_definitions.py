@@ -56,7 +56,7 @@ def described(here, graph):
             lines.append(f"  check {spec.name}{', blocks' if spec.blocking else ''}")
     for name in ("nightly", "refresh"):
         job = here.defs.resolve_job_def(name)
-        lines += [f"job {name}", *(f"  step {node.name}" for node in job.nodes)]
+        lines += [f"job {name}", *sorted(f"  step {node.name}" for node in job.nodes)]
     for schedule in here.defs.schedules:
         zone = schedule.execution_timezone
         lines.append(
