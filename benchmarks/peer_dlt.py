@@ -18,7 +18,7 @@ def load(folder: str, base_url: str, *, tuned: bool) -> None:
         base_url: The sandbox.
         tuned: Turn `redemptions`, an object keyed by redemption id, into a list and load into
             DuckDB. Otherwise the orders are taken as they come: dlt then makes columns of each
-            redemption, and DuckDB needs many minutes for tables this wide, so files must do.
+            redemption, and DuckDB needs minutes for tables this wide, so files must do.
     """
     orders: dict[str, Any] = {
         "name": "orders",

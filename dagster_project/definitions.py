@@ -28,21 +28,23 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ModelError: a SQL model is wrong.
     """
     models = ModelAssets.load(settings)
-    assets = dg.Definitions(
-        assets=[*build_extractions(settings), *models.assets(), build_published(models)],
+    assets = [*build_extractions(settings), *models.assets(), build_published(models)]
+    # A mart's date is only rebuilt when an order of it changed, so its age says nothing.
+    every_night = {PUBLISHED, *(spec.key for spec in models.refreshed)}
+    every_night |= {extraction_key(name) for name in settings.accounts}
+    fresh = dg.map_asset_specs(
+        lambda spec: (
+            dg.apply_freshness_policy(spec, FRESHNESS) if spec.key in every_night else spec
+        ),
+        assets,
+    )
+    definitions = dg.Definitions(
+        assets=fresh,
         asset_checks=build_checks(settings, models),
         resources={"warehouse": Warehouse.of(settings)},
         executor=dg.in_process_executor,
     )
-    # A mart's date is only rebuilt when an order of it changed, so its age says nothing.
-    every_night = {PUBLISHED, *(spec.key for spec in models.refreshed)}
-    every_night |= {extraction_key(name) for name in settings.accounts}
-    fresh = assets.map_asset_specs(
-        func=lambda spec: (
-            dg.apply_freshness_policy(spec, FRESHNESS) if spec.key in every_night else spec
-        )
-    )
-    return dg.Definitions.merge(fresh, build_automation(settings, models))
+    return dg.Definitions.merge(definitions, build_automation(settings, models))
 
 
 @dg.definitions

@@ -179,6 +179,22 @@ def test_a_source_that_goes_back_to_an_earlier_text_is_followed(start_shop, sett
         assert warehouse_of(settings)[order["id"]]["metadata"] == {"note": note}
 
 
+def test_an_order_erased_before_we_come_to_it_is_not_missed(start_shop, settings_for):
+    box = start_shop(300)
+    settings = settings_for(box)
+    oldest = min(box.shop.truth(), key=lambda order: order["created_at"])
+    pages = []
+
+    def erase(call):
+        pages.append(call)
+        if len(pages) == 3:
+            box.shop.delete(oldest["id"])
+
+    box.on_request = erase
+    assert sync_account(settings, "shop").status == "complete"
+    assert warehouse_of(settings) == truth_of(box)
+
+
 MOVES = st.lists(
     st.sampled_from(
         ["create", "pay", "fulfil", "change", "rollback", "backdate", "erase", "import"]

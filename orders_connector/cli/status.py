@@ -53,7 +53,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
 def _say_accounts(state: Status) -> None:
     columns = (
         *("account", "proven up to", "age", "gaps", "last load", "calls", "30 d"),
-        *("orders", "quarantine"),
+        *("orders", "at source", "quarantine"),
     )
     right = [name not in ("account", "proven up to", "last load") for name in columns]
     table(columns, [_account_row(account, state.at) for account in state.accounts], right=right)
@@ -67,7 +67,7 @@ def _say_accounts(state: Status) -> None:
 def _account_row(account: AccountStatus, now: datetime) -> list[str]:
     last, through = account.last, account.data_through
     if last is None:
-        return [account.name, "never", "", "", "never", "", "", "", ""]
+        return [account.name, "never", "", "", "never", "", "", "", "", ""]
     allowed = f" of {account.calls_allowed:,}" if account.calls_allowed else ""
     return [
         account.name,
@@ -78,6 +78,7 @@ def _account_row(account: AccountStatus, now: datetime) -> list[str]:
         f"{last.calls:,}{allowed}",
         f"{account.calls_of_cycle:,}",
         f"{last.known_orders:,}",
+        "" if last.source_total is None else f"{last.source_total:,}",
         f"{account.quarantined:,}",
     ]
 

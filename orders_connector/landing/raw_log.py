@@ -60,11 +60,9 @@ def land(
     identity = {"source": source, "account": account}
     for batch in batches:
         landed.bytes += batch.nbytes
-        con.register("pages", pa.table(batch))
-        try:
-            con.execute(_incoming(contract), identity)
-        finally:
-            con.unregister("pages")
+        con.register("pages", pa.Table.from_batches([batch]))
+        con.execute(_incoming(contract), identity)
+        con.unregister("pages")
         ((newest,),) = con.execute(
             "select coalesce(max(version_id), 0) from raw.order_payloads"
         ).fetchall()

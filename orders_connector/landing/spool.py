@@ -14,6 +14,8 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from orders_connector.errors import DiskFull
+
 __all__ = ["Spool", "batches_from_pages"]
 
 SCHEMA = pa.schema([("page", pa.int32()), ("channel", pa.string()), ("body", pa.large_string())])
@@ -31,7 +33,11 @@ class Spool:
         self.pages = 0
 
     def add(self, body: bytes, channel: str) -> int:
-        """Append one page of valid JSON in UTF-8 and return its number."""
+        """Append one page of valid JSON in UTF-8 and return its number.
+
+        Raises:
+            DiskFull: there is no room for it.
+        """
         self.pages += 1
         self._pending.append((self.pages, channel, body))
         self._pending_bytes += len(body)
@@ -50,8 +56,14 @@ class Spool:
         if not self._pending:
             return
         part = Path(self._folder.name) / f"{len(self._parts)}.arrow"
-        with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as writer:
-            writer.write_batch(_batch(self._pending))
+        try:
+            with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as writer:
+                writer.write_batch(_batch(self._pending))
+        except OSError as error:
+            raise DiskFull(
+                f"no room to keep the pages that were read in {part.parent}: {error}. Nothing of "
+                "this load was kept and nothing was lost: free space and run again"
+            ) from error
         self._parts.append(part)
         self._pending, self._pending_bytes = [], 0
 

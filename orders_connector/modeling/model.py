@@ -68,7 +68,7 @@ def _check_from_yaml(entry: object) -> object:
             name = f"belongs_to_{body.get('to', '').replace('.', '_')}"
             return {"rule": rule, "name": name, **body}
         case _:
-            return {"rule": rule, **body}
+            return {"rule": rule, **(body if isinstance(body, dict) else {})}
 
 
 class Header(_Strict):
@@ -121,7 +121,8 @@ class Model:
     @cached_property
     def code_version(self) -> str:
         """Changes when the SELECT or the way it is refreshed changes; comments do not count."""
-        text = f"{self.select.sql(dialect='duckdb')}|{self.refresh_key}|{self.header.materialized}"
+        sql = self.select.sql(dialect="duckdb", comments=False)
+        text = f"{sql}|{self.refresh_key}|{self.header.materialized}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -57,6 +57,7 @@ class Walk:
         rereads: Pages read again because nothing tied them to what had been read.
         orders_seen: Distinct orders on them.
         first_total: Orders the source counted when the walk began.
+        last_total: Orders it counted on the last page.
         head: Newest key on the first page, UTC.
         oldest: Oldest key read, UTC.
         asked_at: The source's own clock at the first page, UTC; None when it sends none.
@@ -69,6 +70,7 @@ class Walk:
     rereads: int = 0
     orders_seen: int = 0
     first_total: int | None = None
+    last_total: int | None = None
     head: datetime | None = None
     oldest: datetime | None = None
     asked_at: datetime | None = None

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -69,32 +70,34 @@ def test_two_ranges_from_the_command_line_at_a_time_take_turns(here, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
-    with dg.DagsterInstance.from_config(str(home)):
-        pass  # its database is made once, not by two processes at a time
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        # Its tables are made once, not by two processes at a time.
+        instance.event_log_storage.initialize_concurrency_limit_to_default("duckdb")
     environment = {"DAGSTER_HOME": str(home), "ORDERS_CONFIG": str(here.config)}
     command = [
         *(sys.executable, "-m", "dagster", "asset", "materialize"),
         *("-m", "dagster_project.definitions", "--select", "key:raw/shop_orders"),
     ]
-    processes = [
-        subprocess.Popen(
-            [*command, "--partition-range", days],
-            env=os.environ | environment,
-            stdout=(tmp_path / f"{days}.txt").open("w"),
-            stderr=subprocess.STDOUT,
-        )
-        for days in ("2026-07-01...2026-07-03", "2026-07-04...2026-07-06")
-    ]
-    try:
-        assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    finally:
-        for process in processes:
-            process.kill()
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        steps = [
-            step for run in instance.get_runs() for step in instance.get_run_step_stats(run.run_id)
+    output = tmp_path / "output.txt"
+    with output.open("w") as stream, ExitStack() as stack:
+        processes = [
+            subprocess.Popen(
+                [*command, "--partition-range", days],
+                env=os.environ | environment,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+            for days in ("2026-07-01...2026-07-03", "2026-07-04...2026-07-06")
         ]
-        spans = sorted((step.start_time, step.end_time) for step in steps)
+        for process in processes:
+            stack.enter_context(process)
+            stack.callback(process.kill)
+        assert [process.wait(timeout=90) for process in processes] == [0, 0], output.read_text()
+    assert "BetaWarning" not in output.read_text()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        runs = instance.get_runs()
+        steps = [step for run in runs for step in instance.get_run_step_stats(run.run_id)]
+    spans = sorted((step.start_time, step.end_time) for step in steps)
     assert len(spans) == 4
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert here.query("select count(distinct status), count(*) from ops.extractions") == [(1, 2)]

@@ -12,7 +12,6 @@ from orders_connector.modeling.refresh import refresh
 from orders_connector.sources.voucherify.extraction import CONTRACT
 from orders_connector.warehouse.database import open_warehouse, transaction
 
-
 MODELS = load_models()
 
 

@@ -156,6 +156,7 @@ class ListingWalk:
 
     def _note(self, facts: PageFacts) -> None:
         walk = self.evidence
+        walk.last_total = facts.total
         if walk.head is None:
             walk.head = facts.newest
         if facts.oldest is not None:
@@ -269,7 +270,7 @@ class ListingExtraction:
         updated, created = self._updated.evidence, self._created.evidence
         reading = Reading(
             window=asked,
-            total=created.first_total,
+            total=_total(created),
             walks=[updated, created],
             read_everything=created.ended == "end",
         )
@@ -305,6 +306,17 @@ class ListingExtraction:
             elif not walk.proven:
                 return None
         return max(starts)
+
+
+def _total(created: Walk) -> int | None:
+    """Return the count that the orders read must reach.
+
+    Orders created while we read stand above the first page and are the next load's, so the count
+    of the first page holds; orders erased before we came to them count no more at the end.
+    """
+    if created.ended != "end" or created.first_total is None or created.last_total is None:
+        return created.first_total
+    return min(created.first_total, created.last_total)
 
 
 def _why(updated: Walk, created: Walk) -> str:

@@ -1,0 +1,125 @@
+"""The raw log keeps what was sent, once, and puts aside what has no identity."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from orders_connector.landing.raw_log import land
+from orders_connector.landing.spool import batches_from_pages
+from orders_connector.sources.voucherify.extraction import CONTRACT
+from orders_connector.warehouse.database import open_warehouse, transaction
+
+
+@pytest.fixture
+def con(tmp_path):
+    with open_warehouse(tmp_path / "orders.duckdb") as connection:
+        yield connection
+
+
+def put(con, *pages, account="shop", extraction="ext"):
+    texts = [
+        page if isinstance(page, bytes) else json.dumps({"orders": page}).encode() for page in pages
+    ]
+    with transaction(con):
+        return land(
+            con,
+            batches_from_pages(iter(texts)),
+            contract=CONTRACT,
+            source="voucherify",
+            account=account,
+            extraction_id=extraction,
+            loaded_at=datetime(2026, 3, 1, tzinfo=UTC),
+        )
+
+
+def order(name, minute=0, **fields):
+    return {"id": name, "updated_at": f"2026-03-01T10:{minute:02}:00Z", **fields}
+
+
+def raw(con, columns="order_id, version_id, payload::varchar"):
+    return con.execute(f"select {columns} from raw.order_payloads order by version_id").fetchall()
+
+
+def test_numbers_and_texts_are_kept_as_sent(con):
+    sent = (
+        b'{"orders": [{"id": "a", "created_at": "2026-03-01T10:00:00Z", "big": 9007199254740993,'
+        b' "bigger": 123456789012345678901234567890, "text": "\\u00e4 \\ud83d\\ude00 \\"x\\"",'
+        b' "unknown": {"deep": [1, null, true]}, "twice": 1, "twice": 2}]}'
+    )
+    put(con, sent)
+    ((payload,),) = raw(con, "payload::varchar")
+    assert '"big":9007199254740993,' in payload
+    assert '"bigger":123456789012345678901234567890,' in payload
+    assert '"twice":1,"twice":2' in payload
+    assert json.loads(payload)["text"] == 'ä 😀 "x"'
+
+
+def test_the_same_version_is_stored_once(con):
+    first = put(con, [order("a"), order("b")], [order("b"), order("c")])
+    assert (first.orders_read, first.versions, first.new_orders) == (4, 3, 3)
+    again = put(con, [order("c"), order("a")])
+    assert (again.versions, again.new_orders) == (0, 0)
+    assert [row[0] for row in raw(con)] == ["a", "b", "c"]
+
+
+def test_versions_are_numbered_in_the_order_they_were_seen(con):
+    put(con, [order("a", 1)], [order("a", 2)], [order("a", 1)])
+    assert [json.loads(p)["updated_at"][14:16] for *_, p in raw(con)] == ["02", "01"]
+
+
+def test_accounts_do_not_share_orders(con):
+    put(con, [order("a")])
+    assert put(con, [order("a")], account="second").new_orders == 1
+
+
+def test_an_earlier_text_without_a_new_time_is_stored_again(con):
+    for note in ("one", "two", "one"):
+        put(con, [order("a", note=note)])
+    assert [json.loads(p)["note"] for *_, p in raw(con)] == ["one", "two", "one"]
+    assert put(con, [order("a", note="one")]).versions == 0
+
+
+def test_an_older_version_that_is_seen_again_is_not(con):
+    put(con, [order("a", 1)])
+    put(con, [order("a", 2)])
+    assert put(con, [order("a", 1)]).versions == 0
+
+
+def test_what_has_no_identity_is_put_aside_with_its_text_once(con):
+    page = b'{"orders": [null, 7, "text", [1], {}, {"id": ""}, {"id": null}, {"id": {}}]}'
+    landed = put(con, page)
+    assert (landed.versions, landed.without_identity) == (0, 8)
+    put(con, page)
+    rows = con.execute("select reason, content from ops.quarantine order by position").fetchall()
+    assert rows == [
+        ("null stands where an order should", "null"),
+        ("not an order but ubigint", "7"),
+        ("malformed JSON, or text where an order should stand", '"text"'),
+        ("not an order but array", "[1]"),
+        ("the order has no id", "{}"),
+        ("the order has no id", '{"id":""}'),
+        ("the order has no id", '{"id":null}'),
+        ("the order has no id", '{"id":{}}'),
+    ]
+
+
+def test_a_number_is_an_identity_too(con):
+    put(con, [order(1629789747117569)])
+    assert raw(con, "order_id") == [("1629789747117569",)]
+
+
+def test_an_unreadable_version_is_in_the_raw_log_and_in_quarantine(con):
+    put(con, [{"id": "a", "created_at": "soon"}])
+    assert raw(con, "order_id, version_at, quarantine_reason") == [
+        ("a", None, "created_at is not a time: soon")
+    ]
+    assert con.execute("select version_id, stage from ops.quarantine").fetchall() == [
+        (1, "landing")
+    ]
+
+
+def test_an_error_lands_nothing(con):
+    with pytest.raises(Exception, match="JSON"):
+        put(con, [order("a")], b'{"orders": [{"id": ]}')
+    assert raw(con) == []

@@ -1,0 +1,31 @@
+"""Pages lie on disk as they came, and can be read again after more were added."""
+
+from orders_connector.landing import spool as spool_module
+from orders_connector.landing.spool import Spool
+
+
+def bodies(spool):
+    return [
+        (page, body)
+        for batch in spool.batches()
+        for page, body in zip(batch["page"].to_pylist(), batch["body"].to_pylist(), strict=True)
+    ]
+
+
+def test_pages_come_back_in_order_also_when_more_are_added(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool_module, "BATCH_BYTES", 20)
+    with Spool(tmp_path) as spool:
+        for number in range(1, 6):
+            assert spool.add(f'{{"orders": [{number}, "ä"]}}'.encode(), "list") == number
+        first = bodies(spool)
+        spool.add(b'{"orders": []}', "list")
+        assert bodies(spool) == [*first, (6, '{"orders": []}')]
+    assert first == [(n, f'{{"orders": [{n}, "ä"]}}') for n in range(1, 6)]
+
+
+def test_nothing_stays_on_disk(tmp_path):
+    with Spool(tmp_path) as spool:
+        spool.add(b"{}", "list")
+        bodies(spool)
+        assert list(tmp_path.rglob("*.arrow"))
+    assert list(tmp_path.iterdir()) == []
