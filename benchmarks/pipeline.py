@@ -13,7 +13,6 @@ from benchmarks.harness import Child, Row, must_equal, run_child
 from benchmarks.jobs import settings_for
 from benchmarks.shop import must_be_complete, served, truth_of
 
-
 TARGET = 12
 
 

@@ -143,19 +143,26 @@ class ModelAssets:
     def _log_dates(
         self, context: dg.AssetExecutionContext, result: ModelRefresh, rows: Mapping[date, int]
     ) -> None:
-        restated = set(result.restated)
+        days, restated = business_dates(self.settings), set(result.restated)
+        first, last = min(rows, default=date.max), max(rows, default=date.min)
+        # A day without orders is built as well, so a gap in the UI means trouble.
+        built = {
+            day
+            for day in map(date.fromisoformat, days.get_partition_keys())
+            if first <= day <= last
+        }
         log_days(
             context,
             model_key(result.model),
-            business_dates(self.settings),
+            days,
             touched=result.dates,
-            present=rows,
+            present=built,
             metadata={
                 day: {
                     "dagster/partition_row_count": rows.get(day, 0),
                     "restated": day in restated,
                 }
-                for day in rows.keys() | set(result.dates)
+                for day in built.union(result.dates)
             },
         )
 

@@ -36,7 +36,7 @@ def log_days(
     touched: Iterable[date] = (),
     present: Iterable[date] = (),
     metadata: Mapping[date, Mapping[str, Any]] | None = None,
-) -> int:
+) -> None:
     """Log a materialization for each day that this run touched or that Dagster does not know yet.
 
     Days get into the warehouse without Dagster, too: through the command line, or before its
@@ -49,16 +49,12 @@ def log_days(
         touched: Days to log in any case.
         present: Days that the warehouse holds.
         metadata: Of single days.
-
-    Returns:
-        How many days were logged.
     """
     possible = set(days.get_partition_keys())
     known = context.instance.get_materialized_partitions(key)
     wanted = {day.isoformat() for day in touched}
     wanted |= {day.isoformat() for day in present} - known
-    chosen = sorted(wanted & possible, reverse=True)[:MOST_EVENTS]
+    chosen = sorted(wanted & possible)[-MOST_EVENTS:]
     for day in chosen:
         facts = (metadata or {}).get(date.fromisoformat(day))
         context.log_event(dg.AssetMaterialization(key, partition=day, metadata=facts))
-    return len(chosen)

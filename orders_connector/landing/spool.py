@@ -1,12 +1,14 @@
 """Keeps pages on disk between the network and the warehouse.
 
-Response bodies are written as they came to Arrow IPC files in a temporary folder. The warehouse
+Response bodies are written as they came to a temporary file of Arrow IPC streams. The warehouse
 reads them batch by batch, so memory stays flat whatever the size of the load, and the file is
 not held while requests are made.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +25,13 @@ BATCH_BYTES = 16 * 1024 * 1024
 
 
 class Spool:
-    """Pages of one extraction, in the order they were read. Numbers start at 1."""
+    """Pages of one extraction, in the order they were read. Numbers start at 1.
+
+    The file has no name: when the process dies, the system frees its space.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="orders_spool_", dir=directory)
-        self._parts: list[Path] = []
+        self._file = tempfile.TemporaryFile(prefix="orders_spool_", dir=directory)  # noqa: SIM115
         self._pending: list[tuple[int, str, bytes]] = []
         self._pending_bytes = 0
         self.pages = 0
@@ -48,23 +52,25 @@ class Spool:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all pages so far; more may be added afterwards."""
         self._flush()
-        for part in self._parts:
-            with pa.OSFile(str(part), "rb") as file, pa.ipc.open_stream(file) as reader:
+        end = self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
+        while self._file.tell() < end:
+            with pa.ipc.open_stream(self._file) as reader:
                 yield from reader
 
     def _flush(self) -> None:
         if not self._pending:
             return
-        part = Path(self._folder.name) / f"{len(self._parts)}.arrow"
         try:
-            with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as writer:
+            self._file.seek(0, os.SEEK_END)
+            with pa.ipc.new_stream(self._file, SCHEMA) as writer:
                 writer.write_batch(_batch(self._pending))
+            self._file.flush()
         except OSError as error:
             raise DiskFull(
-                f"no room to keep the pages that were read in {part.parent}: {error}. Nothing of "
-                "this load was kept and nothing was lost: free space and run again"
+                f"no room to keep the pages that were read: {error}. Nothing of this load was "
+                "kept and nothing was lost: free space and run again"
             ) from error
-        self._parts.append(part)
         self._pending, self._pending_bytes = [], 0
 
     def __enter__(self) -> Spool:
@@ -76,7 +82,8 @@ class Spool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._folder.cleanup()
+        with contextlib.suppress(OSError):  # a full disk has been reported already
+            self._file.close()
 
 
 def _batch(pages: list[tuple[int, str, bytes]]) -> pa.RecordBatch:

@@ -69,17 +69,10 @@ def test_the_first_night_shows_every_covered_day(nights, between):
     assert nights.here.shown("raw", "shop_orders") == between("2026-06-20", "2026-08-01")
 
 
-def test_the_first_night_shows_every_business_date(nights):
+def test_every_business_date_is_shown_also_those_without_orders(nights, between):
     for mart in MARTS:
-        in_table = {
-            day
-            for (day,) in nights.here.query(
-                f"select distinct order_date::varchar from marts.{mart}"
-                " where order_date >= '2026-06-20'"
-            )
-        }
-        assert nights.first_shown[mart] <= in_table
-        assert nights.here.shown("marts", mart) == in_table
+        ((last,),) = nights.here.query(f"select max(order_date)::varchar from marts.{mart}")
+        assert nights.here.shown("marts", mart) == between("2026-06-20", last)
 
 
 def test_the_second_night_logs_exactly_the_dates_it_touched(nights):
@@ -89,8 +82,8 @@ def test_the_second_night_logs_exactly_the_dates_it_touched(nights):
         if name not in MARTS:
             continue
         logged = nights.here.logged(nights.second, layer, name)
-        touched = [day for day in model["dates"] if day >= "2026-06-20"]
-        assert sorted(logged) == touched
+        touched = {day for day in model["dates"] if day >= "2026-06-20"}
+        assert logged.keys() == touched
         assert 0 < len(touched) < len(nights.first_shown[name])
         restated = {day for day, facts in logged.items() if facts["restated"]}
         assert restated == {day for day in model["restated"] if day >= "2026-06-20"}

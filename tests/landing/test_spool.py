@@ -23,9 +23,8 @@ def test_pages_come_back_in_order_also_when_more_are_added(tmp_path, monkeypatch
     assert first == [(n, f'{{"orders": [{n}, "ä"]}}') for n in range(1, 6)]
 
 
-def test_nothing_stays_on_disk(tmp_path):
+def test_nothing_can_stay_on_disk_even_when_the_process_dies(tmp_path):
     with Spool(tmp_path) as spool:
         spool.add(b"{}", "list")
-        bodies(spool)
-        assert list(tmp_path.rglob("*.arrow"))
-    assert list(tmp_path.iterdir()) == []
+        assert bodies(spool) == [(1, "{}")]
+        assert list(tmp_path.iterdir()) == []
