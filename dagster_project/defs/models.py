@@ -12,7 +12,7 @@ Three kinds, by what the SQL says:
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import duckdb
@@ -28,6 +28,12 @@ from orders_connector.modeling.refresh import BUSINESS_DATE, ModelRefresh
 from orders_connector.warehouse.database import count_rows
 
 __all__ = ["ModelAssets", "RefreshConfig"]
+
+HOW_BUILT = {
+    "refreshed": "Every load rebuilds what changed.",
+    "dated": "Every load rebuilds the dates whose orders changed; materialize any by hand.",
+    "shown": "Every load brings it up to date; there is nothing to rebuild by hand.",
+}
 
 
 class RefreshConfig(dg.Config):
@@ -68,7 +74,13 @@ class ModelAssets:
                 shown.add(name)
         origins, types = column_origins(models), column_types(models)
         specs = {
-            name: _spec(settings, model, origins[name], types[name], is_dated=name in dated)
+            name: _spec(
+                settings,
+                model,
+                origins[name],
+                types[name],
+                kind="dated" if name in dated else "shown" if name in shown else "refreshed",
+            )
             for name, model in models.items()
         }
         return cls(settings, models, specs, dated, frozenset(shown))
@@ -173,7 +185,7 @@ def _spec(
     origins: Mapping[str, Origins],
     types: Mapping[str, str],
     *,
-    is_dated: bool,
+    kind: Literal["refreshed", "dated", "shown"],
 ) -> dg.AssetSpec:
     header = model.header
     inputs = {table: _keys_of(settings, model, table) for table in sorted(model.inputs)}
@@ -187,14 +199,15 @@ def _spec(
     }
     return dg.AssetSpec(
         model_key(model.name),
-        description=f"{header.description.strip()}\n\n```sql\n{_select_of(model)}\n```",
+        description=f"{header.description.strip()}\n\n{HOW_BUILT[kind]}\n\n"
+        f"```sql\n{_select_of(model)}\n```",
         deps=[key for keys in inputs.values() for key in keys],
         group_name=model.layer,
         kinds={"duckdb", "sql", *(["view"] if model.is_view else [])},
         owners=OWNERS,
         code_version=model.code_version,
-        partitions_def=business_dates(settings) if is_dated else None,
-        skippable=is_dated,
+        partitions_def=business_dates(settings) if kind == "dated" else None,
+        skippable=kind == "dated",
         metadata={
             "grain": f"one row per {', '.join(header.grain)}",
             "refresh_key": model.refresh_key or "none: always rebuilt in full",

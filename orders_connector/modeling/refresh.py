@@ -354,7 +354,6 @@ def refresh(
         ModelError: a SELECT failed; all tables are left as they were.
     """
     started = datetime.now(UTC)
-    load_id = f"load_{uuid.uuid4().hex[:16]}"
     with transaction(con):
         run = _Refresh(con, models, full)
         _drop_forgotten(con, run, models)
@@ -366,12 +365,9 @@ def refresh(
                 progress(model.name)
             results.append(run.run(model))
         run.save_state(newest)
-        report = RefreshReport(load_id, results, newest)
+        report = RefreshReport(_new_load_id(), results, newest)
         if any(result.mode != "unchanged" for result in results):
-            con.execute(
-                "insert into ops.loads values (?, ?, ?, ?, ?)",
-                [load_id, started, datetime.now(UTC), newest, _report_json(results)],
-            )
+            _record_load(con, report, started)
     return report
 
 
@@ -386,6 +382,7 @@ def rebuild_slices(
     Raises:
         ModelError: a model is unknown or is not keyed by business date.
     """
+    started = datetime.now(UTC)
     with transaction(con):
         run = _Refresh(con, models, full=False)
         results = []
@@ -401,6 +398,8 @@ def rebuild_slices(
                 {"days": list(days)},
             )
             results.append(run.rebuild_stale(model, stale))
+        seen = min((version for *_, version in run.state.values()), default=0)
+        _record_load(con, RefreshReport(_new_load_id(), results, seen), started)
     return results
 
 
@@ -426,8 +425,16 @@ def _settings_version(con: duckdb.DuckDBPyConnection) -> str:
     return sha256(repr(rows).encode()).hexdigest()[:16]
 
 
-def _report_json(results: list[ModelRefresh]) -> str:
-    return json.dumps([asdict(result) for result in results], default=str)
+def _new_load_id() -> str:
+    return f"load_{uuid.uuid4().hex[:16]}"
+
+
+def _record_load(con: duckdb.DuckDBPyConnection, report: RefreshReport, started: datetime) -> None:
+    results = json.dumps([asdict(result) for result in report.models], default=str)
+    con.execute(
+        "insert into ops.loads values (?, ?, ?, ?, ?)",
+        [report.load_id, started, datetime.now(UTC), report.input_version_id, results],
+    )
 
 
 def _stale_table(model: Model) -> str:
