@@ -71,8 +71,11 @@ def test_the_first_night_shows_every_covered_day(nights, between):
 
 def test_every_business_date_is_shown_also_those_without_orders(nights, between):
     for mart in MARTS:
-        ((last,),) = nights.here.query(f"select max(order_date)::varchar from marts.{mart}")
-        assert nights.here.shown("marts", mart) == between("2026-06-20", last)
+        ((first, last),) = nights.here.query(
+            "select greatest(min(order_date), '2026-06-20')::varchar, max(order_date)::varchar"
+            f" from marts.{mart}"
+        )
+        assert nights.here.shown("marts", mart) == between(first, last)
 
 
 def test_the_second_night_logs_exactly_the_dates_it_touched(nights):
@@ -137,21 +140,23 @@ def test_a_night_without_news_logs_no_business_date(nights):
     assert nights.here.logged(again, "core", "orders")[None]["mode"] == "unchanged"
 
 
-def test_missed_nights_heal_with_the_next_one(here, between):
-    assert here.nightly("2026-07-31").success
+def test_missed_nights_heal_with_the_next_one(nights, between):
+    here = nights.here
     here.live_on(3)
-    night = here.nightly("2026-08-03")
+    night = here.nightly("2026-08-04")
     assert night.success
-    assert here.logged(night, "raw", "shop_orders").keys() == between("2026-08-01", "2026-08-03")
+    assert here.logged(night, "raw", "shop_orders").keys() == between("2026-08-02", "2026-08-04")
     assert here.failed_checks(night) == set()
-    assert here.query("select count(*) from core.orders") == [(len(here.box.shop),)]
+    # The shop may have erased an order meanwhile; what it has, the warehouse has.
+    known = {order for (order,) in here.query("select order_id from core.orders")}
+    assert {order["id"] for order in here.box.shop.truth()} <= known
 
 
-def test_the_ui_catches_up_with_loads_made_without_dagster(here):
-    assert here.nightly().success
+def test_the_ui_catches_up_with_loads_made_without_dagster(nights):
+    here = nights.here
     shown = here.shown("marts", "daily_revenue")
     with dg.DagsterInstance.ephemeral() as lost_its_storage:
         here.instance = lost_its_storage
-        night = here.nightly()
+        night = here.nightly("2026-08-04")
         assert here.logged(night, "core", "orders")[None]["mode"] == "unchanged"
         assert here.shown("marts", "daily_revenue") == shown
