@@ -1,5 +1,8 @@
 """Runs one job in this process; started by `harness.run_child`.
 
+Arguments: `module:function`, its arguments as JSON, and the CPU seconds after which the system
+ends the process with SIGXCPU; without these there is no limit.
+
 Nothing is imported here that the job does not import itself: its start counts as well.
 """
 
@@ -21,7 +24,17 @@ def peak_memory() -> float:
         return getrusage(RUSAGE_SELF).ru_maxrss / 1024**2  # macOS counts bytes
 
 
+def limit_cpu(seconds: int) -> None:
+    """Let the system end this process after so much CPU time, start included."""
+    from resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_CPU, setrlimit
+
+    setrlimit(RLIMIT_CORE, (0, 0))
+    setrlimit(RLIMIT_CPU, (seconds, RLIM_INFINITY))
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        limit_cpu(int(sys.argv[3]))
     module, _, function = sys.argv[1].partition(":")
     job = getattr(importlib.import_module(module), function)
     imported = peak_memory()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -64,19 +65,39 @@ class Child:
         spent: From the start of its interpreter to its end.
         imported: Peak memory in MB after the job's module was imported.
         peak: Peak memory in MB at the end.
+        stopped: It was ended at its CPU limit: there is no result, and it would have spent more.
     """
 
     result: Any
     spent: Spent
     imported: float
     peak: float
+    stopped: bool = False
 
 
-def run_child(job: str, **arguments: Any) -> Child:  # noqa: ANN401 - anything that is JSON
-    """Run `module:function` in a fresh interpreter; what it prints before its result is dropped."""
+def run_child(
+    job: str,
+    *,
+    cpu_limit: int | None = None,
+    **arguments: Any,  # noqa: ANN401 - anything that is JSON
+) -> Child:
+    """Run `module:function` in a fresh interpreter; what it prints before its result is dropped.
+
+    Args:
+        job: The function.
+        cpu_limit: CPU seconds at which the system stops it.
+        arguments: What it is called with.
+
+    Raises:
+        RuntimeError: the job failed; being stopped at the limit is no failure.
+    """
     command = [sys.executable, "-m", "benchmarks.child", job, json.dumps(arguments)]
+    if cpu_limit is not None:
+        command.append(str(cpu_limit))
     with spending(RUSAGE_CHILDREN) as spent:
         done = subprocess.run(command, capture_output=True, text=True)
+    if cpu_limit is not None and done.returncode == -signal.SIGXCPU:
+        return Child(result=None, spent=spent, imported=0, peak=0, stopped=True)
     if done.returncode:
         raise RuntimeError(f"{job} failed:\n{done.stderr[-4000:]}")
     return Child(spent=spent, **json.loads(done.stdout.splitlines()[-1]))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from orders_connector.config import Settings
 from orders_connector.landing.raw_log import Landed, land
-from orders_connector.landing.spool import batches_from_pages
 from orders_connector.load import refresh_models
 from orders_connector.sources.voucherify.extraction import CONTRACT
-from orders_connector.sync import sync_account
+from orders_connector.sync import LANDING_MEMORY, sync_account
 from orders_connector.warehouse.database import open_warehouse, transaction
 
 ACCOUNT = "shop"
@@ -46,12 +47,12 @@ def load(folder: str, base_url: str) -> int:
     return loaded.calls
 
 
-def land_pages(path: str, pages: Iterable[bytes]) -> Landed:
-    """Land pages in a warehouse, in one transaction."""
-    with open_warehouse(path) as con, transaction(con):
+def land_pages(path: str, open_pages: Callable[[], Iterable[pa.RecordBatch]]) -> Landed:
+    """Land pages in a warehouse, in one transaction and with the memory that a load gives it."""
+    with open_warehouse(path, memory_limit=LANDING_MEMORY) as con, transaction(con):
         return land(
             con,
-            batches_from_pages(iter(pages)),
+            open_pages,
             contract=CONTRACT,
             source="voucherify",
             account=ACCOUNT,

@@ -11,6 +11,7 @@ import duckdb
 from benchmarks.harness import Row, Spent, must_equal, spending
 from benchmarks.jobs import land_pages
 from benchmarks.shop import order_bodies, page_bodies
+from orders_connector.landing.spool import batches_from_pages
 
 READER = """
     create table orders as
@@ -45,7 +46,7 @@ def run(*, quick: bool) -> list[Row]:
 
 def _land(path: str, pages: list[bytes], orders: int) -> Spent:
     with spending() as spent:
-        landed = land_pages(path, pages)
+        landed = land_pages(path, lambda: batches_from_pages(iter(pages)))
     must_equal("versions landed", (landed.versions, landed.quarantined), (orders, 0))
     return spent
 

@@ -6,8 +6,8 @@ import dagster as dg
 
 from dagster_project.defs.automation import build_automation
 from dagster_project.defs.checks import build_checks
-from dagster_project.defs.common import extraction_key
 from dagster_project.defs.extraction import build_extractions
+from dagster_project.defs.labels import extraction_key
 from dagster_project.defs.models import ModelAssets
 from dagster_project.defs.publishing import PUBLISHED, build_published
 from dagster_project.resources import Warehouse

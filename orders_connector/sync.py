@@ -37,6 +37,9 @@ __all__ = ["SyncResult", "account_of", "sync_account", "warehouse_connection"]
 
 Progress = Callable[[int, int | None], None]
 
+# Landing streams; with more, DuckDB would only keep more of the file in memory.
+LANDING_MEMORY = "512MB"
+
 
 @dataclass
 class SyncResult:
@@ -109,15 +112,18 @@ class _CountsDoNotAddUp(Exception):
 
 @contextmanager
 def warehouse_connection(
-    settings: Settings, *, read_only: bool = False
+    settings: Settings, *, read_only: bool = False, memory_limit: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the configured warehouse (errors as `open_warehouse`)."""
+    """Open the configured warehouse (errors as `open_warehouse`).
+
+    `memory_limit` holds where the configuration sets none.
+    """
     warehouse = settings.warehouse
     with open_warehouse(
         warehouse.path,
         read_only=read_only,
         lock_timeout_seconds=warehouse.lock_timeout_seconds,
-        memory_limit=warehouse.memory_limit,
+        memory_limit=warehouse.memory_limit or memory_limit,
         threads=warehouse.threads,
     ) as con:
         yield con
@@ -236,11 +242,14 @@ class _Attempt:
         account = self.account
         now = datetime.now(UTC)
         extraction_id = f"ext_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
-        with warehouse_connection(self.settings) as con, transaction(con):
+        with (
+            warehouse_connection(self.settings, memory_limit=LANDING_MEMORY) as con,
+            transaction(con),
+        ):
             write_settings(con, self.settings)
             landed = land(
                 con,
-                self.spool.batches(),
+                self.spool.batches,
                 contract=CONTRACT,
                 source=account.source,
                 account=account.name,
@@ -275,6 +284,7 @@ class _Attempt:
                     started_at=self.started_at,
                     ended_at=datetime.now(UTC),
                     calls=self.client.transport.calls,
+                    bytes_received=self.client.transport.bytes_received,
                     known_orders=known,
                     accepted_difference=accepted,
                     reading=reading,

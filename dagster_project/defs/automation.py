@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project.defs.common import extraction_key, model_key
+from dagster_project.defs.labels import extraction_key, model_key
 from dagster_project.defs.models import ModelAssets
 from dagster_project.defs.partitions import version_days
 from dagster_project.defs.publishing import PUBLISHED

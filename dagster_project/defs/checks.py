@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.defs.common import POOL, as_markdown, extraction_key, model_key
+from dagster_project.defs.labels import POOL, as_markdown, extraction_key, model_key
 from dagster_project.defs.models import ModelAssets
 from orders_connector.config import Settings
 from orders_connector.load import check_models

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.defs.common import OWNERS, POOL, as_markdown, column_schema, extraction_key
+from dagster_project.defs.labels import OWNERS, POOL, as_markdown, column_schema, extraction_key
 from dagster_project.defs.partitions import log_days, version_days
 from dagster_project.resources import Warehouse
 from orders_connector.config import Account, Settings

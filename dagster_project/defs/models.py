@@ -17,7 +17,7 @@ from typing import Any, Literal
 import dagster as dg
 import duckdb
 
-from dagster_project.defs.common import OWNERS, POOL, column_schema, extraction_key, model_key
+from dagster_project.defs.labels import OWNERS, POOL, column_schema, extraction_key, model_key
 from dagster_project.defs.partitions import business_dates, log_days
 from dagster_project.resources import Warehouse
 from orders_connector.config import Settings

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.defs.common import OWNERS, POOL, as_markdown
+from dagster_project.defs.labels import OWNERS, POOL, as_markdown
 from dagster_project.defs.models import ModelAssets
 from orders_connector.load import publish_warehouse
 

@@ -95,6 +95,7 @@ def demo(*, orders: int, history_days: int, as_json: bool) -> None:
         text = CONFIG.format(base_url=base_url, history_start=history_start)
         settings_file.write_text(text, encoding="utf-8")
         _set_environment(folder)
+        _make_dagster_instance()
         first = _night(settings_file, "first load", yesterday)
         if not as_json:
             say("First load, by the nightly Dagster job", style="bold")
@@ -194,6 +195,20 @@ def _set_environment(folder: Path) -> None:
         "SANDBOX_APP_TOKEN": APP_TOKEN,
         "DAGSTER_HOME": str(folder / "dagster_home"),
     }
+
+
+def _make_dagster_instance() -> None:
+    """Make Dagster's tables and the pool's row while no other process looks at them.
+
+    Two processes that find a brand-new instance disturb each other: docs/dagster.md.
+    """
+    with spinner("preparing Dagster"):
+        import dagster as dg
+
+        from dagster_project.defs.labels import POOL
+
+        with dg.DagsterInstance.get() as instance:
+            instance.event_log_storage.set_concurrency_slots(POOL, 1)
 
 
 def _night(settings_file: Path, name: str, now: datetime) -> _Night:

@@ -52,6 +52,7 @@ class ExtractionRecord:
     started_at: datetime
     ended_at: datetime
     calls: int
+    bytes_received: int
     known_orders: int
     accepted_difference: int
     reading: Reading
@@ -134,7 +135,7 @@ def record_extraction(con: duckdb.DuckDBPyConnection, record: ExtractionRecord) 
         record.started_at,
         record.ended_at,
         record.calls,
-        landed.bytes,
+        record.bytes_received,
         landed.orders_read,
         landed.versions,
         landed.quarantined,

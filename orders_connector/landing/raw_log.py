@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from orders_connector.landing.spool import SCHEMA
 from orders_connector.sources.base import PayloadContract
 
 __all__ = ["Landed", "land"]
@@ -25,12 +27,11 @@ class Landed:
     new_orders: int = 0
     quarantined: int = 0
     without_identity: int = 0
-    bytes: int = 0
 
 
 def land(
     con: duckdb.DuckDBPyConnection,
-    batches: Iterable[pa.RecordBatch],
+    open_pages: Callable[[], Iterable[pa.RecordBatch]],
     *,
     contract: PayloadContract,
     source: str,
@@ -47,43 +48,72 @@ def land(
     Rows without an identity go to quarantine with their text. Rows with an identity that cannot be
     read go to the raw log *and* to quarantine, and no model reads them.
 
+    The pages are read twice: first for identities and hashes, which are small, then to stream the
+    payloads that are new into the table. So memory does not grow with the size of the load.
+
     Args:
         con: Connection to the warehouse.
-        batches: Pages of valid JSON (`page`, `channel`, `body`).
+        open_pages: Gives the pages from the start each time (`page`, `channel`, `body`: JSON).
         contract: Where the source keeps what.
         source: Kind of API.
         account: Configured account.
         extraction_id: The extraction these pages belong to.
         loaded_at: Time of the load, UTC.
     """
-    landed = Landed()
     identity = {"source": source, "account": account}
-    for batch in batches:
-        landed.bytes += batch.nbytes
-        con.register("pages", pa.Table.from_batches([batch]))
-        con.execute(_incoming(contract), identity)
-        con.unregister("pages")
-        ((newest,),) = con.execute(
-            "select coalesce(max(version_id), 0) from raw.order_payloads"
-        ).fetchall()
-        con.execute(DECIDE, identity | {"newest": newest})
-        origin = identity | {"extraction": extraction_id, "at": loaded_at}
-        ((versions,),) = con.execute(APPEND, origin).fetchall()
-        ((read, new, nameless, unreadable),) = con.execute(COUNTS).fetchall()
-        if unreadable:
-            ((quarantined,),) = con.execute(QUARANTINE, origin).fetchall()
-            landed.quarantined += quarantined
-        landed.orders_read += read
-        landed.versions += versions
-        landed.new_orders += new
-        landed.without_identity += nameless
-    con.execute("drop table if exists incoming")
-    con.execute("drop table if exists kept")
+    origin = identity | {"extraction": extraction_id, "at": loaded_at}
+    split = _split(contract)
+    _run(con, open_pages, _incoming(contract, split), identity)
+    ((newest,),) = con.execute(
+        "select coalesce(max(version_id), 0) from raw.order_payloads"
+    ).fetchall()
+    con.execute(DECIDE, identity | {"newest": newest})
+    landed = Landed(versions=_run(con, open_pages, APPEND.format(split=split), origin))
+    counts = con.execute(COUNTS).fetchall()[0]
+    landed.orders_read, landed.new_orders, landed.without_identity, unreadable = counts
+    if unreadable:
+        landed.quarantined = _run(con, open_pages, QUARANTINE.format(split=split), origin)
+    con.execute("drop table incoming")
+    con.execute("drop table kept")
     return landed
 
 
-def _incoming(contract: PayloadContract) -> str:
-    """SQL that splits pages into orders and reads what landing needs, parsing each order twice."""
+def _run(
+    con: duckdb.DuckDBPyConnection,
+    open_pages: Callable[[], Iterable[pa.RecordBatch]],
+    sql: str,
+    parameters: dict[str, Any],
+) -> int:
+    """Run a statement that reads `pages` and return the rows it wrote.
+
+    DuckDB cannot know how many pages will come and may build its hash table from them, payloads
+    and all. Without these two optimizers it builds it from the side that is written second.
+    """
+    con.register("pages", pa.RecordBatchReader.from_batches(SCHEMA, open_pages()))
+    con.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
+    rows = con.execute(sql, parameters).fetchall()
+    con.execute("reset disabled_optimizers")
+    con.unregister("pages")
+    return int(rows[0][0])
+
+
+def _split(contract: PayloadContract) -> str:
+    """SQL that splits pages into orders, each with its place in the load as one number."""
+    return f"""(
+        select page, position, channel, payload, page::bigint * {PAGE_STRIDE} + position as place
+        from (
+            select page, channel, unnest(orders) as payload,
+                generate_subscripts(orders, 1) as position
+            from (
+                select page, channel, json_extract(body, '{contract.orders_path}[*]') as orders
+                from pages
+            )
+        )
+    )"""
+
+
+def _incoming(contract: PayloadContract, split: str) -> str:
+    """SQL that reads what landing needs of each order and leaves the payload behind."""
     values = ", ".join(f"'{path}'" for path in (contract.id_path, *contract.version_paths))
     types = ", ".join(f"'{path}'" for path in ("$", contract.id_path, *contract.shapes))
     # v[1] is the id, v[2] and on are the times; t[1] is the order, t[2] the id, t[3] and on shapes.
@@ -110,28 +140,18 @@ def _incoming(contract: PayloadContract) -> str:
     ]
     return f"""
         create or replace temp table incoming as
-        select page, position, channel, payload, content_hash, order_id, version_at, reason,
-            page::bigint * {PAGE_STRIDE} + position as place,
+        select place, content_hash, order_id, version_at, reason,
             (md5_number_lower($source || '/' || $account || '/' || order_id) >> 1)::bigint
                 as order_key
         from (
-            select page, position, channel, payload, md5(payload) as content_hash,
+            select place, content_hash, {version_at} as version_at,
                 case when {HAS_ID} then v[1] end as order_id,
-                {version_at} as version_at,
                 case {" ".join(reasons)} end as reason
             from (
-                select page, channel, payload, position,
+                select place, md5(payload) as content_hash,
                     json_extract_string(payload, [{values}]) as v,
                     json_type(payload, [{types}]) as t
-                from (
-                    select page, channel, unnest(orders) as payload,
-                        generate_subscripts(orders, 1) as position
-                    from (
-                        select page, channel,
-                            json_extract(body, '{contract.orders_path}[*]') as orders
-                        from pages
-                    )
-                )
+                from {split}
             )
         )
     """
@@ -160,7 +180,8 @@ DECIDE = """
             and r.source = $source and r.account = $account
     ),
     latest as (select order_key, order_id, content_hash, version_at from known where is_current)
-    select s.place, s.order_key, s.order_id, l.order_id is null as is_new_order,
+    select s.place, s.order_key, s.order_id, s.content_hash, s.version_at,
+        l.order_id is null as is_new_order,
         $newest + row_number() over (order by s.place) as version_id
     from sighted as s
     left join latest as l on l.order_key = s.order_key and l.order_id = s.order_id
@@ -174,28 +195,27 @@ DECIDE = """
 
 APPEND = """
     insert into raw.order_payloads
-    select k.version_id, i.order_key, $source, $account,
-        i.order_id, i.version_at, i.content_hash, i.payload, i.channel, $extraction, i.page,
-        i.position, $at, i.reason
-    from incoming as i
-    inner join kept as k on k.place = i.place
+    select k.version_id, k.order_key, $source, $account, k.order_id, k.version_at, k.content_hash,
+        p.payload, p.channel, $extraction, p.page, p.position, $at, i.reason
+    from {split} as p
+    inner join kept as k on k.place = p.place
+    inner join incoming as i on i.place = p.place
 """
 
 QUARANTINE = """
     insert into ops.quarantine
     select $source, $account, i.order_id, r.version_id, 'landing', i.reason, i.content_hash,
-        case when i.order_id is null then i.payload end, $extraction, i.page,
-        i.position, $at
-    from incoming as i
+        case when i.order_id is null then p.payload end, $extraction, p.page, p.position, $at
+    from {split} as p
+    inner join (from incoming where reason is not null) as i on i.place = p.place
     left join raw.order_payloads as r
         on r.extraction_id = $extraction and r.order_key = i.order_key
         and r.content_hash = i.content_hash and r.order_id = i.order_id
-    where i.reason is not null
-        and not exists (
-            from ops.quarantine as q
-            where q.source = $source and q.account = $account and q.reason = i.reason
-                and q.content_hash is not distinct from i.content_hash
-        )
+    where not exists (
+        from ops.quarantine as q
+        where q.source = $source and q.account = $account and q.reason = i.reason
+            and q.content_hash is not distinct from i.content_hash
+    )
     qualify row_number() over (partition by i.content_hash, i.reason order by i.place) = 1
 """
 

@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from orders_connector.errors import DiskFull
 
-__all__ = ["Spool", "batches_from_pages"]
+__all__ = ["SCHEMA", "Spool", "batches_from_pages"]
 
 SCHEMA = pa.schema([("page", pa.int32()), ("channel", pa.string()), ("body", pa.large_string())])
-BATCH_BYTES = 16 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 
 
 class Spool:
@@ -50,8 +50,15 @@ class Spool:
         return self.pages
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield all pages so far; more may be added afterwards."""
+        """Return all pages so far; more may be added afterwards.
+
+        Raises:
+            DiskFull: there is no room for the last of them.
+        """
         self._flush()
+        return self._written()
+
+    def _written(self) -> Iterator[pa.RecordBatch]:
         end = self._file.seek(0, os.SEEK_END)
         self._file.seek(0)
         while self._file.tell() < end:

@@ -24,7 +24,7 @@ def put(con, *pages, account="shop", extraction="ext"):
     with transaction(con):
         return land(
             con,
-            batches_from_pages(iter(texts)),
+            lambda: batches_from_pages(iter(texts)),
             contract=CONTRACT,
             source="voucherify",
             account=account,

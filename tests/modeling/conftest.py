@@ -54,7 +54,7 @@ class Warehouse:
         with transaction(self.con):
             return land(
                 self.con,
-                batches_from_pages(iter([body]), channel),
+                lambda: batches_from_pages(iter([body]), channel),
                 contract=CONTRACT,
                 source="voucherify",
                 account=account,

@@ -104,13 +104,15 @@ class PageReader:
         self._con.execute("set TimeZone = 'UTC'")
         self._con.execute("set threads = 1")
         self._con.execute("create table seen (id varchar, key timestamptz)")
-        self._con.execute("create table here (position integer, id varchar, key timestamptz)")
+        shape = json.dumps({"orders": [{"id": "VARCHAR", sort_key: "VARCHAR"}], "total": "VARCHAR"})
         self._take_apart = (
-            "insert into here"
-            " select position, row[1], try_cast(row[2] as timestamptz) from ("
-            "  select json_extract_string(payload, ['$.id', '$." + sort_key + "']) as row, position"
-            "  from (select unnest(orders) as payload, generate_subscripts(orders, 1) as position"
-            "   from (select json_extract($body, '$.orders[*]') as orders)))"
+            f"create or replace table page as select from_json($body, '{shape}') as it"
+        )
+        self._rows = (
+            "create or replace table here as"
+            f" select position, row.id as id, try_cast(row.{sort_key} as timestamptz) as key"
+            " from (select unnest(it.orders) as row, generate_subscripts(it.orders, 1) as position"
+            "  from page)"
         )
 
     def read(self, body: bytes) -> PageFacts:
@@ -121,18 +123,15 @@ class PageReader:
         """
         con = self._con
         try:
-            text = body.decode("utf-8")
-            ((kind, total),) = con.execute(
-                "select json_type($body, '$.orders'),"
-                " try_cast(json_extract_string($body, '$.total') as bigint)",
-                {"body": text},
-            ).fetchall()
-            if kind != "ARRAY":
-                raise MalformedPage("there is no list `orders` in the answer")
-            con.execute("truncate here")
-            con.execute(self._take_apart, {"body": text})
+            con.execute(self._take_apart, {"body": body.decode("utf-8")})
         except (UnicodeDecodeError, duckdb.Error) as error:
             raise MalformedPage(str(error).split("Input:")[0].strip()) from error
+        ((no_list, total),) = con.execute(
+            "select it.orders is null, try_cast(it.total as bigint) from page"
+        ).fetchall()
+        if no_list:
+            raise MalformedPage("there is no list `orders` in the answer")
+        con.execute(self._rows)
         ((count, newest, oldest, last_is_null, anchors, known),) = con.execute(
             "select count(*), max(h.key), min(h.key),"
             " coalesce(arg_max(h.key is null, h.position), false),"

@@ -1,4 +1,4 @@
-"""What all definitions share: names, owners, and how tables are shown."""
+"""Names, owners and keys of all definitions, and how tables are shown in the UI."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
