@@ -19,7 +19,7 @@ from orders_connector.errors import (
     WarehouseLocked,
 )
 from orders_connector.load import refresh_models
-from orders_connector.sandbox.voucherify import Fault
+from orders_connector.sandbox.voucherify import Fault, Limits
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sync import sync_account, warehouse_connection
 from tests.test_sync import coverage, truth_of, warehouse_of
@@ -157,6 +157,18 @@ def test_an_ended_subscription_is_not_waited_for(start_shop, settings_for):
     settings = settings_for(box, QUICK)
     box.meter.subscription_ended = True
     assert isinstance(sync(settings).error, QuotaExhausted)
+
+
+def test_the_quota_of_the_billing_cycle_stops_the_load_and_keeps_what_was_read(
+    start_shop, settings_for
+):
+    box = start_shop(900, plan=Limits(per_period=None, per_cycle=5))
+    settings = settings_for(box, QUICK)
+    result = sync(settings)
+    assert isinstance(result.error, QuotaExhausted)
+    assert "billing cycle" in str(result.error)
+    assert len(warehouse_of(settings)) > 300
+    assert coverage(settings) == []
 
 
 def test_a_used_up_budget_of_calls_keeps_what_was_read(start_shop, settings_for):
