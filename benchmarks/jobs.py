@@ -12,7 +12,7 @@ from orders_connector.config import Settings
 from orders_connector.landing.raw_log import Landed, land
 from orders_connector.load import refresh_models
 from orders_connector.sources.voucherify.extraction import CONTRACT
-from orders_connector.sync import LANDING_MEMORY, sync_account
+from orders_connector.sync import sync_account
 from orders_connector.warehouse.database import open_warehouse, transaction
 
 ACCOUNT = "shop"
@@ -47,9 +47,11 @@ def load(folder: str, base_url: str) -> int:
     return loaded.calls
 
 
-def land_pages(path: str, open_pages: Callable[[], Iterable[pa.RecordBatch]]) -> Landed:
-    """Land pages in a warehouse, in one transaction and with the memory that a load gives it."""
-    with open_warehouse(path, memory_limit=LANDING_MEMORY) as con, transaction(con):
+def land_pages(
+    path: str, open_pages: Callable[[], Iterable[pa.RecordBatch]], memory_limit: str | None = None
+) -> Landed:
+    """Land pages in a warehouse, in one transaction."""
+    with open_warehouse(path, memory_limit=memory_limit) as con, transaction(con):
         return land(
             con,
             open_pages,

@@ -37,9 +37,6 @@ __all__ = ["SyncResult", "account_of", "sync_account", "warehouse_connection"]
 
 Progress = Callable[[int, int | None], None]
 
-# Landing streams; with more, DuckDB would only keep more of the file in memory.
-LANDING_MEMORY = "512MB"
-
 
 @dataclass
 class SyncResult:
@@ -243,7 +240,7 @@ class _Attempt:
         now = datetime.now(UTC)
         extraction_id = f"ext_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
         with (
-            warehouse_connection(self.settings, memory_limit=LANDING_MEMORY) as con,
+            warehouse_connection(self.settings, memory_limit=self.spool.landing_memory) as con,
             transaction(con),
         ):
             write_settings(con, self.settings)

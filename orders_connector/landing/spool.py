@@ -22,6 +22,7 @@ __all__ = ["SCHEMA", "Spool", "batches_from_pages"]
 
 SCHEMA = pa.schema([("page", pa.int32()), ("channel", pa.string()), ("body", pa.large_string())])
 BATCH_BYTES = 4 * 1024 * 1024
+ORDERS_PER_PAGE = 100
 
 
 class Spool:
@@ -34,7 +35,19 @@ class Spool:
         self._file = tempfile.TemporaryFile(prefix="orders_spool_", dir=directory)  # noqa: SIM115
         self._pending: list[tuple[int, str, bytes]] = []
         self._pending_bytes = 0
+        self._largest = 0
         self.pages = 0
+
+    @property
+    def landing_memory(self) -> str:
+        """What DuckDB needs to land these pages, as its `memory_limit`.
+
+        It does not grow with the number of pages: with more, DuckDB would only keep more of the
+        file in memory. It grows with the size of the orders, of which DuckDB handles 2,048 at a
+        time, a few times over.
+        """
+        vector = self._largest * 2_048 // ORDERS_PER_PAGE
+        return f"{256 + 4 * vector // 1_000_000}MB"
 
     def add(self, body: bytes, channel: str) -> int:
         """Append one page of valid JSON in UTF-8 and return its number.
@@ -45,6 +58,7 @@ class Spool:
         self.pages += 1
         self._pending.append((self.pages, channel, body))
         self._pending_bytes += len(body)
+        self._largest = max(self._largest, len(body))
         if self._pending_bytes >= BATCH_BYTES:
             self._flush()
         return self.pages
