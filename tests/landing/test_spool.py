@@ -28,3 +28,13 @@ def test_nothing_can_stay_on_disk_even_when_the_process_dies(tmp_path):
         spool.add(b"{}", "list")
         assert bodies(spool) == [(1, "{}")]
         assert list(tmp_path.iterdir()) == []
+
+
+def test_the_memory_to_land_follows_the_size_of_the_orders_not_their_number(tmp_path):
+    small, large = b'{"orders": []}', b'{"orders": ["' + b"x" * 20_000_000 + b'"]}'
+    with Spool(tmp_path) as spool:
+        for _ in range(50):
+            spool.add(small, "list")
+        assert spool.landing_memory == "256MB"
+        spool.add(large, "list")
+        assert spool.landing_memory == "1894MB"
