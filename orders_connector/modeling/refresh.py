@@ -9,7 +9,6 @@ to another makes both dates stale.
 from __future__ import annotations
 
 import json
-import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -29,8 +28,6 @@ from orders_connector.modeling.slices import in_version_range, range_variables, 
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh"]
-
-logger = logging.getLogger(__name__)
 
 QUARANTINE_COLUMN = "quarantine_reason"
 BUSINESS_DATE = "order_date"
