@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orders_connector.errors import LoadIncomplete
 from orders_connector.landing.coverage import coverage_of
+from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
 from orders_connector.sources.base import Window
 from orders_connector.sync import sync_account, warehouse_connection
@@ -193,6 +194,41 @@ def test_an_order_erased_before_we_come_to_it_is_not_missed(start_shop, settings
     box.on_request = erase
     assert sync_account(settings, "shop").status == "complete"
     assert warehouse_of(settings) == truth_of(box)
+
+
+def test_a_load_works_with_oauth_too(start_shop, settings_for):
+    box = start_shop(150)
+    settings = settings_for(box, 'auth = "oauth"')
+    assert sync_account(settings, "shop").status == "complete"
+    assert warehouse_of(settings) == truth_of(box)
+    assert sum(call.path == "/v1/oauth/token" for call in box.calls) == 1
+
+
+def test_two_accounts_share_a_warehouse_and_nothing_else(start_shop, settings_for):
+    first, second = start_shop(150, seed=1), start_shop(90, seed=2)
+    extra = f"""
+[accounts.outlet]
+source = "voucherify"
+base_url = "{second.base_url}"
+currency = "JPY"
+time_zone = "Asia/Tokyo"
+history_start = 2020-01-01
+"""
+    settings = settings_for(first, extra)
+    for name, box in (("shop", first), ("outlet", second)):
+        result = sync_account(settings, name)
+        assert (result.status, result.known_orders) == ("complete", len(box.shop))
+    refresh_models(settings)
+    with warehouse_connection(settings) as con:
+        placed = con.execute(
+            "select account, sum(orders_placed) from marts.daily_revenue group by 1 order by 1"
+        ).fetchall()
+        tests = con.execute("select count(*) from core.orders where is_test").fetchall()[0][0]
+        outlet = con.execute(
+            "select distinct currency from core.orders where account = 'outlet'"
+        ).fetchall()
+    assert placed == [("outlet", 90), ("shop", 150 - tests)]
+    assert outlet == [("JPY",)]
 
 
 MOVES = st.lists(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-__all__ = ["PayloadContract", "Reading", "Walk", "Window"]
+__all__ = ["PageSink", "PayloadContract", "Reading", "Walk", "Window"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,13 @@ class Window:
     def __str__(self) -> str:
         end = self.end.isoformat() if self.end else "now"
         return f"[{self.start.isoformat()}, {end})"
+
+
+class PageSink(Protocol):
+    """Where a source puts the pages that it reads."""
+
+    def add(self, body: bytes, channel: str) -> int:
+        """Keep one page of valid JSON and return its number; `channel` says how it came."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from orders_connector.errors import UnreadableAnswer
-from orders_connector.landing.spool import Spool
-from orders_connector.sources.base import PayloadContract, Reading, Walk, Window
+from orders_connector.sources.base import PageSink, PayloadContract, Reading, Walk, Window
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.paging import (
     LAST_REQUEST,
@@ -54,14 +53,14 @@ class ListingWalk:
     def __init__(
         self,
         client: VoucherifyClient,
-        spool: Spool,
+        pages: PageSink,
         sort_key: SortKey,
         on_page: Callable[[int], None],
     ) -> None:
         self.evidence = Walk(order=f"-{sort_key}", floor=None)
         self._order: Literal["-updated_at", "-created_at"] = f"-{sort_key}"  # type: ignore[assignment]
         self._client = client
-        self._spool = spool
+        self._pages = pages
         self._reader = PageReader(sort_key)
         self._on_page = on_page
         self._read = 0  # rows of the listing that are behind us
@@ -163,7 +162,7 @@ class ListingWalk:
             walk.oldest = min(facts.oldest, walk.oldest or facts.oldest)
 
     async def _fetch(self, request: PageRequest) -> tuple[PageFacts, datetime | None]:
-        """Ask for a page until it is readable; keep it in the spool."""
+        """Ask for a page until it is readable, and keep it."""
         for attempt in range(1, MALFORMED_ATTEMPTS + 1):
             page = await self._client.list_orders(
                 limit=request.limit, page=request.page, order=self._order
@@ -190,7 +189,7 @@ class ListingWalk:
                         body=body,
                     ) from error
                 body, facts = rebuilt, self._reader.read(rebuilt)
-            self._spool.add(body, "list")
+            self._pages.add(body, "list")
             self.evidence.pages += 1
             self._on_page(facts.count)
             return facts, answer.date
@@ -203,7 +202,7 @@ class ListingExtraction:
     def __init__(
         self,
         client: VoucherifyClient,
-        spool: Spool,
+        pages: PageSink,
         *,
         overlap: timedelta,
         progress: Progress | None = None,
@@ -213,8 +212,8 @@ class ListingExtraction:
         self._progress = progress
         self._asked = Window(datetime.min.replace(tzinfo=UTC))
         self._overlap = overlap
-        self._updated = ListingWalk(client, spool, "updated_at", self._on_page)
-        self._created = ListingWalk(client, spool, "created_at", self._on_page)
+        self._updated = ListingWalk(client, pages, "updated_at", self._on_page)
+        self._created = ListingWalk(client, pages, "created_at", self._on_page)
 
     def _on_page(self, orders: int) -> None:
         self._orders += orders
@@ -234,7 +233,7 @@ class ListingExtraction:
                 than that head, and the next load's.
 
         Raises:
-            SourceError: a call failed for good. The spool holds what was read until then.
+            SourceError: a call failed for good. What was read until then is kept.
             CallBudgetExhausted: the run may make no more calls.
         """
         self._asked = asked
