@@ -306,7 +306,7 @@ class _Attempt:
     def _explained_difference(self, reading: Reading, difference: int) -> int:
         """Return how many orders the source may count beyond those we know.
 
-        None when everything was read. On a first load the rest lies before the window or in the
+        Zero when everything was read. On a first load the rest lies before the window or in the
         missing part that the reading names. Later, no more than then.
         """
         if reading.read_everything:

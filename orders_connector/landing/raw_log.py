@@ -26,7 +26,6 @@ class Landed:
     versions: int = 0
     new_orders: int = 0
     quarantined: int = 0
-    without_identity: int = 0
 
 
 def land(
@@ -70,7 +69,7 @@ def land(
     con.execute(DECIDE, identity | {"newest": newest})
     landed = Landed(versions=_run(con, open_pages, APPEND.format(split=split), origin))
     counts = con.execute(COUNTS).fetchall()[0]
-    landed.orders_read, landed.new_orders, landed.without_identity, unreadable = counts
+    landed.orders_read, landed.new_orders, unreadable = counts
     if unreadable:
         landed.quarantined = _run(con, open_pages, QUARANTINE.format(split=split), origin)
     con.execute("drop table incoming")
@@ -223,6 +222,5 @@ COUNTS = """
     select
         (select count(*) from incoming),
         (select count(distinct (order_key, order_id)) from kept where is_new_order),
-        (select count(distinct content_hash) from incoming where order_id is null),
         (select count(*) from incoming where reason is not null)
 """

@@ -89,7 +89,7 @@ def test_an_older_version_that_is_seen_again_is_not(con):
 def test_what_has_no_identity_is_put_aside_with_its_text_once(con):
     page = b'{"orders": [null, 7, "text", [1], {}, {"id": ""}, {"id": null}, {"id": {}}]}'
     landed = put(con, page)
-    assert (landed.versions, landed.without_identity) == (0, 8)
+    assert (landed.versions, landed.quarantined) == (0, 8)
     put(con, page)
     rows = con.execute("select reason, content from ops.quarantine order by position").fetchall()
     assert rows == [

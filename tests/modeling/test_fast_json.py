@@ -1,7 +1,5 @@
 """The fast form gives the rows that the portable form gives, also for odd documents."""
 
-import json
-
 import pytest
 import sqlglot
 from hypothesis import given, settings
@@ -74,7 +72,7 @@ def test_the_argument_is_left_as_it_was():
     assert select.sql(dialect="duckdb") == before
 
 
-def test_a_long_order_does_not_take_quadratic_time(warehouse):
+def test_elements_fetched_by_position_become_an_unnest(warehouse):
     items = [{"product_id": f"p{n}", "quantity": 1, "amount": n} for n in range(500)]
     warehouse.land({"id": "long", "created_at": "2026-03-01T08:00:00Z", "items": items})
     fast = for_duckdb(warehouse.models["staging.voucherify_order_items"].select)
@@ -82,4 +80,3 @@ def test_a_long_order_does_not_take_quadratic_time(warehouse):
     warehouse.refresh()
     rows = warehouse.rows("select line_no, gross_minor from core.order_items order by line_no")
     assert [tuple(row.values()) for row in rows] == [(n + 1, n) for n in range(500)]
-    assert json.dumps(rows)

@@ -6,9 +6,11 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -260,8 +262,29 @@ def test_nothing_to_publish(tmp_path, target):
     assert not target.exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only files")
-def test_opening_for_writing_is_refused(warehouse, target):
-    published(warehouse, target)
-    with pytest.raises(duckdb.IOException):
-        duckdb.connect(str(target))
+@pytest.fixture
+def as_a_user():
+    """Be somebody who is not root: root may write to read-only files."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_readers_may_open_the_copy_and_not_write_to_it(warehouse, open_folder, request):
+    copy = open_folder / "orders.duckdb"
+    published(warehouse, copy)
+    request.getfixturevalue("as_a_user")
+    with duckdb.connect(str(copy), read_only=True) as reader:
+        assert reader.execute("select count(*) from core.orders").fetchall() == [(2,)]
+    with pytest.raises(duckdb.IOException, match="Permission denied"):
+        duckdb.connect(str(copy))
