@@ -31,6 +31,7 @@ from orders_connector.landing.spool import Spool
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
+from orders_connector.turns import turn
 from orders_connector.warehouse.database import count_rows, open_warehouse, transaction
 
 __all__ = ["SyncResult", "account_of", "sync_account", "warehouse_connection"]
@@ -166,10 +167,16 @@ def sync_account(
 
     Raises:
         ConfigurationError: the account or its credentials are missing.
-        WarehouseLocked: another process holds the warehouse.
+        WarehouseLocked: another process holds the warehouse or loads this account.
     """
     account = account_of(settings, name)
-    return asyncio.run(_sync(settings, account, window, progress, transport))
+    with turn(
+        settings.warehouse.path,
+        account.name,
+        longest_wait_seconds=account.max_wait_seconds,
+        on_wait=transport.get("on_wait"),
+    ):
+        return asyncio.run(_sync(settings, account, window, progress, transport))
 
 
 async def _sync(

@@ -73,5 +73,6 @@ def test_killed_loads_leave_the_tables_of_a_clean_one(start_shop, settings_for, 
     assert tables(killed) == tables(clean)
     assert {path.name for path in killed.warehouse.path.parent.iterdir()} == {
         "orders.duckdb",
+        "orders.duckdb.shop.lock",
         "published",
     }

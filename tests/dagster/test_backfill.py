@@ -94,11 +94,8 @@ def test_two_ranges_from_the_command_line_at_a_time_take_turns(here, tmp_path):
             stack.callback(process.kill)
         assert [process.wait(timeout=90) for process in processes] == [0, 0], output.read_text()
     assert "BetaWarning" not in output.read_text()
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        runs = instance.get_runs()
-        steps = [step for run in runs for step in instance.get_run_step_stats(run.run_id)]
-    spans = sorted((step.start_time, step.end_time) for step in steps)
-    assert len(spans) == 4
+    # Which of the two runs comes first is open; their loads never overlap.
+    spans = here.query("select started_at, ended_at from ops.extractions order by started_at")
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert here.query("select count(distinct status), count(*) from ops.extractions") == [(1, 2)]
     assert here.query("select count(*) from raw.order_payloads") == [(len(here.box.shop),)]
