@@ -10,6 +10,7 @@ OrdersConnectorError                exit 1  unexpected
 │   │   ├── ServerFailed                    5xx
 │   │   ├── ConnectionFailed                refused, reset, timed out
 │   │   ├── UnreadableAnswer                truncated, HTML, malformed
+│   │   ├── ExportDamaged                   an export's file is empty, cut off or no CSV
 │   │   └── JobUnfinished                   an export or import takes longer than we wait
 │   ├── FatalSourceError                    the same call fails again until a person acts
 │   │   ├── CredentialsRejected             401
@@ -18,6 +19,7 @@ OrdersConnectorError                exit 1  unexpected
 │   │   ├── QuotaExhausted                  429 until the next billing cycle
 │   │   ├── RequestRejected                 any other 4xx
 │   │   ├── JobFailed                       an export or import ended in an error
+│   │   ├── ExportNotUnderstood             an export's columns or amounts are not what was asked
 │   │   └── HostNotAllowed                  credentials would leave the allow-list
 │   ├── SkippableSourceError                this one object is missing, the rest goes on
 │   │   └── NotFound                        404
@@ -48,6 +50,8 @@ __all__ = [
     "ConnectionFailed",
     "CredentialsRejected",
     "DiskFull",
+    "ExportDamaged",
+    "ExportNotUnderstood",
     "FatalSourceError",
     "FeatureMissing",
     "HostNotAllowed",
@@ -271,6 +275,10 @@ class JobUnfinished(RetriableSourceError):
     """An asynchronous job of the source was not done in the time that we wait for it."""
 
 
+class ExportDamaged(RetriableSourceError):
+    """The file of an export is empty, cut off or no CSV; another download may be whole."""
+
+
 class FatalSourceError(SourceError):
     """The same request will fail again until a person changes something."""
 
@@ -311,6 +319,10 @@ class RequestRejected(FatalSourceError):
 
 class JobFailed(FatalSourceError):
     """An asynchronous job of the source, such as an export, ended in an error."""
+
+
+class ExportNotUnderstood(FatalSourceError):
+    """An export's columns or amounts are not what was asked for; nothing of it is landed."""
 
 
 class HostNotAllowed(FatalSourceError):
