@@ -5,9 +5,9 @@ What every call of every source has in common lives here, so that a client is a 
 - A request is repeated after 429, 5xx, timeouts, resets and unreadable answers, with exponential
   backoff and full jitter, unless the source may already have carried out something that must not
   happen twice.
-- The rate budget is read from each answer; at zero the next request waits instead of provoking
-  a refusal. A wait that is longer than allowed, or that lasts until the billing cycle ends, is
-  an error at once.
+- The rate budget is read from each answer; at zero, or when only what is reserved for the shop's
+  own traffic is left, the next request waits instead of provoking a refusal. A wait that is
+  longer than allowed, or that lasts until the billing cycle ends, is an error at once.
 
 ``wire`` makes the single attempt, ``metering`` holds requests back, ``answers`` names the errors.
 """
@@ -27,7 +27,7 @@ import tenacity
 from orders_connector.answers import Answer, looks_like_json
 from orders_connector.errors import QuotaExhausted, RateLimited, RetriableSourceError
 from orders_connector.hosts import host_of
-from orders_connector.metering import Meter
+from orders_connector.metering import PER_RUN, Meter
 from orders_connector.rate import RateWindow
 from orders_connector.redaction import redact
 from orders_connector.wire import Call, Expected, Wire
@@ -64,6 +64,8 @@ class Transport:
         max_attempts: int = 5,
         max_wait_seconds: float = 900.0,
         call_budget: int | None = None,
+        budget_reason: str = PER_RUN,
+        reserve: float = 0.0,
         on_wait: Callable[[float, str], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
@@ -81,6 +83,10 @@ class Transport:
             max_attempts: Attempts for one request, the first included.
             max_wait_seconds: Longest wait that the source may ask for.
             call_budget: Requests this object may send in all; None for no limit.
+            budget_reason: Why there is a call budget and what to do when it is used up; ends the
+                sentence "Account shop used the 5 requests that ...".
+            reserve: Share of each of the source's windows, 0 to 0.9, that is left to the shop's
+                own traffic; one request per window may always go.
             on_wait: Called before each wait with its seconds and the reason.
             sleep: How to wait; tests put a fake here.
             rng: Source of jitter; tests put a seeded one here.
@@ -103,6 +109,8 @@ class Transport:
         self._meter = Meter(
             account=account,
             call_budget=call_budget,
+            budget_reason=budget_reason,
+            reserve=reserve,
             max_wait_seconds=max_wait_seconds,
             wait=self.wait,
             clock=clock,
@@ -281,8 +289,16 @@ class Transport:
             sleep=self._sleep,
             reraise=True,
         )
+
+        async def attempt_and_release() -> T:
+            try:
+                return await attempt()
+            except BaseException:
+                self._meter.release()  # others may be waiting for what its answer would have told
+                raise
+
         try:
-            return await retrying(attempt)
+            return await retrying(attempt_and_release)
         except RateLimited as error:
             if error.resets_at or error.kind:
                 raise

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from orders_connector.budget import Allowance, allowance
 from orders_connector.config import Account, Settings
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.sources.base import Window
@@ -27,7 +28,6 @@ __all__ = [
 ]
 
 FRESH_FOR = timedelta(hours=26)  # a nightly load, and two hours to make it
-BILLING_CYCLE = timedelta(days=30)
 REASONS_SHOWN = 3
 
 
@@ -67,7 +67,9 @@ class AccountStatus:
     Attributes:
         proven: Windows of version_at that are proven complete.
         gaps: Parts between `history_start` and the newest proven moment that are not.
-        calls_of_cycle: Requests that our loads made in the last 30 days.
+        calls_of_cycle: Requests that our loads made in this billing cycle.
+        calls_per_cycle: Requests that the account has per billing cycle; None while unknown.
+        cycle_resets_at: When the next billing cycle begins.
         calls_allowed: Requests that one run may make; None for no limit of our own.
         quarantined: Orders that are missing or outdated in the figures, as their newest version
             cannot be read.
@@ -79,6 +81,8 @@ class AccountStatus:
     gaps: list[Window]
     last: Attempt | None
     calls_of_cycle: int
+    calls_per_cycle: int | None
+    cycle_resets_at: datetime
     calls_allowed: int | None
     quarantined: int
 
@@ -166,9 +170,11 @@ def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
     with warehouse_connection(settings, read_only=True) as con:
         built = _tables_are_built(con)
         for account in settings.accounts.values():
-            state = _account_status(con, account, now, built=built)
+            budget = allowance(con, account, now)
+            state = _account_status(con, account, budget, built=built)
             accounts.append(state)
             _judge_account(state, now, found)
+            _judge_budget(account.name, budget, found)
         quarantine = _newest_quarantine_reasons(con)
         load, restated = _last_load(con)
         if _unbuilt_versions(con):
@@ -201,7 +207,7 @@ def published_copy(path: Path) -> PublishedCopy | None:
 
 
 def _account_status(
-    con: duckdb.DuckDBPyConnection, account: Account, now: datetime, *, built: bool
+    con: duckdb.DuckDBPyConnection, account: Account, budget: Allowance, *, built: bool
 ) -> AccountStatus:
     who = [account.source, account.name]
     proven = coverage_of(con, *who)
@@ -215,11 +221,6 @@ def _account_status(
         " from ops.extractions where source = ? and account = ?"
         " order by ended_at desc limit 1",
         who,
-    ).fetchall()
-    ((calls,),) = con.execute(
-        "select coalesce(sum(calls), 0)::bigint from ops.extractions"
-        " where source = ? and account = ? and ended_at >= ?",
-        [*who, now - BILLING_CYCLE],
     ).fetchall()
     # A later version that can be read puts an order right again.
     repaired = (
@@ -239,7 +240,9 @@ def _account_status(
         proven=proven,
         gaps=gaps,
         last=Attempt(*last[0]) if last else None,
-        calls_of_cycle=calls,
+        calls_of_cycle=budget.spent,
+        calls_per_cycle=budget.quota,
+        cycle_resets_at=budget.resets_at,
         calls_allowed=account.max_calls_per_run,
         quarantined=quarantined,
     )
@@ -265,6 +268,14 @@ def _judge_account(account: AccountStatus, now: datetime, found: _Findings) -> N
     if account.quarantined:
         found.remarks.append(
             f"{name}: orders in quarantine, missing or old in the figures: {account.quarantined:,}"
+        )
+
+
+def _judge_budget(name: str, budget: Allowance, found: _Findings) -> None:
+    if budget.left == 0:
+        found.remarks.append(
+            f"{name}: {budget.spent:,} of {budget.quota:,} requests of the billing cycle are "
+            f"spent: loads stop until {budget.resets_at:%Y-%m-%d}"
         )
 
 

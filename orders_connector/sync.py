@@ -1,17 +1,17 @@
-"""One extraction: ask what is missing, read it, land it, and say what is proven."""
+"""One load of one account: ask what is missing, read it, land it, and say what is proven."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-import duckdb
-
+from orders_connector.account_load import AccountLoad, Commit
+from orders_connector.backfill import Backfill, exports_folder
+from orders_connector.budget import allowance, budget_reason, call_budget, refuse_when_spent
 from orders_connector.config import Account, Settings
 from orders_connector.errors import (
     CallBudgetExhausted,
@@ -19,35 +19,38 @@ from orders_connector.errors import (
     LoadIncomplete,
     SourceError,
 )
-from orders_connector.landing.coverage import (
-    ExtractionRecord,
-    LoadState,
-    load_state,
-    record_extraction,
-)
+from orders_connector.hydration import Hydrated, hydrate
+from orders_connector.landing.coverage import coverage_of, gaps_in, load_state
+from orders_connector.landing.profiles import read_profile
 from orders_connector.landing.raw_log import Landed, land
-from orders_connector.landing.settings_tables import write_settings
 from orders_connector.landing.spool import Spool
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
+from orders_connector.sources.voucherify.paging import Reach
+from orders_connector.sources.voucherify.profile import Profile
 from orders_connector.turns import turn
-from orders_connector.warehouse.database import count_rows, open_warehouse, transaction
+from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["SyncResult", "account_of", "sync_account", "warehouse_connection"]
+__all__ = ["SyncResult", "account_of", "open_account", "sync_account", "warehouse_connection"]
 
 Progress = Callable[[int, int | None], None]
+T = TypeVar("T")
 
 
 @dataclass
 class SyncResult:
-    """What one extraction did.
+    """What one load did.
 
     Attributes:
+        extraction_id: The last extraction that was recorded.
         status: `complete`, `incomplete` (something is missing and named) or `failed` (a call
             failed for good; what was read before is kept, nothing is claimed).
+        reading: What was asked and is proven, by listing or by export.
+        exports: Files of exports that were landed.
+        hydrated: What was done for orders known from exports alone.
         days: UTC days that lie wholly in what was proven, oldest first.
-        error: What stopped a failed extraction.
+        error: What stopped a failed load.
     """
 
     extraction_id: str
@@ -60,6 +63,8 @@ class SyncResult:
     bytes_received: int
     seconds: float
     known_orders: int
+    exports: int = 0
+    hydrated: Hydrated = field(default_factory=Hydrated)
     days: list[date] = field(default_factory=list)
     error: Exception | None = None
 
@@ -98,6 +103,9 @@ class SyncResult:
             "versions_landed": self.landed.versions,
             "new_orders": self.landed.new_orders,
             "quarantined": self.landed.quarantined,
+            "exports": self.exports,
+            "hydrated": self.hydrated.orders,
+            "awaiting_items": self.hydrated.awaiting,
             "source_total": self.reading.total,
             "known_orders": self.known_orders,
             "seconds": round(self.seconds, 3),
@@ -106,25 +114,6 @@ class SyncResult:
 
 class _CountsDoNotAddUp(Exception):
     """The source counts more orders than all windows explain."""
-
-
-@contextmanager
-def warehouse_connection(
-    settings: Settings, *, read_only: bool = False, memory_limit: str | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the configured warehouse (errors as `open_warehouse`).
-
-    `memory_limit` holds where the configuration sets none.
-    """
-    warehouse = settings.warehouse
-    with open_warehouse(
-        warehouse.path,
-        read_only=read_only,
-        lock_timeout_seconds=warehouse.lock_timeout_seconds,
-        memory_limit=warehouse.memory_limit or memory_limit,
-        threads=warehouse.threads,
-    ) as con:
-        yield con
 
 
 def account_of(settings: Settings, name: str) -> Account:
@@ -140,175 +129,253 @@ def account_of(settings: Settings, name: str) -> Account:
     return settings.accounts[name]
 
 
-def sync_account(
+def open_account(
     settings: Settings,
     name: str,
+    work: Callable[[AccountLoad], Awaitable[T]],
     *,
-    window: Window | None = None,
-    progress: Progress | None = None,
+    doing: Callable[[str], None] | None = None,
     **transport: Any,  # noqa: ANN401 - arguments of Transport
-) -> SyncResult:
-    """Read what an account has new, or a given window, and land it.
-
-    Without a window the load goes on where the last complete one ended; the first load begins at
-    the account's `history_start`. A window that begins later than that is widened down to it, so
-    that a missed night heals itself.
+) -> T:
+    """Do something with an account while no other load does, within its budget of calls.
 
     Args:
         settings: All settings.
         name: The account.
-        window: Window of version_at to cover, UTC.
-        progress: Called with orders read so far and the source's count of orders.
+        work: Gets the account's load with its client open.
+        doing: Told what is going on, in words.
         **transport: Overrides for the account's transport.
-
-    Returns:
-        What was done, also when the extraction is incomplete or failed: what was read is landed
-        in any case. Call `raise_unless_complete` to stop on it.
 
     Raises:
         ConfigurationError: the account or its credentials are missing.
+        QuotaExhausted: nothing is left of the billing cycle's requests.
         WarehouseLocked: another process holds the warehouse or loads this account.
     """
     account = account_of(settings, name)
+
+    async def run() -> T:
+        with warehouse_connection(settings) as con:
+            state = load_state(con, account.source, account.name)
+            profile = Profile.of(read_profile(con, account.source, account.name))
+            allowed = allowance(con, account, datetime.now(UTC))
+        refuse_when_spent(account, allowed)
+        budget = {
+            "call_budget": call_budget(account, allowed),
+            "budget_reason": budget_reason(account, allowed),
+        }
+        async with VoucherifyClient.for_account(account, **(budget | transport)) as client:
+            load = AccountLoad(settings, account, client, state, profile)
+            if doing:
+                load.progress = doing
+            return await work(load)
+
     with turn(
         settings.warehouse.path,
         account.name,
         longest_wait_seconds=account.max_wait_seconds,
         on_wait=transport.get("on_wait"),
     ):
-        return asyncio.run(_sync(settings, account, window, progress, transport))
+        # What a load that was killed left behind.
+        shutil.rmtree(exports_folder(settings, account), ignore_errors=True)
+        return asyncio.run(run())
 
 
-async def _sync(
+def sync_account(
     settings: Settings,
-    account: Account,
-    window: Window | None,
-    progress: Progress | None,
-    transport: dict[str, Any],
+    name: str,
+    *,
+    window: Window | None = None,
+    hydration_calls: int | None = None,
+    progress: Progress | None = None,
+    doing: Callable[[str], None] | None = None,
+    **transport: Any,  # noqa: ANN401 - arguments of Transport
 ) -> SyncResult:
-    started_at = datetime.now(UTC)
-    with warehouse_connection(settings) as con:
-        state = load_state(con, account.source, account.name)
-    begin = state.covered_to or datetime.combine(account.history_start, time(), UTC)
-    asked = Window(min(window.start, begin), window.end) if window else Window(begin)
-    overlap = timedelta(minutes=account.overlap_minutes)
-    async with VoucherifyClient.for_account(account, **transport) as client:
-        with (
-            Spool(settings.warehouse.path.parent) as spool,
-            ListingExtraction(client, spool, overlap=overlap, progress=progress) as extraction,
-        ):
-            attempt = _Attempt(settings, account, started_at, state, spool, client)
-            first_load = state.covered_to is None
-            reading, error = await _guarded(
-                extraction,
-                asked,
-                extraction.read(asked, watermarks=state.watermarks, first_load=first_load),
-            )
-            try:
-                return attempt.commit(reading, error, may_go_deeper=True)
-            except _CountsDoNotAddUp:
-                reading, error = await _guarded(extraction, asked, extraction.go_deeper())
-                return attempt.commit(reading, error, may_go_deeper=False)
+    """Read what an account has new, or a given window, and land it.
 
+    Without a window the load goes on where the last complete one ended; the first load begins at
+    the account's `history_start`. A window that ends later than that is widened down to it, so
+    that a missed night heals itself. What the listing does not reach is exported, and so is what
+    earlier loads left open. Then the items of orders known from exports alone are fetched.
 
-async def _guarded(
-    extraction: ListingExtraction,
-    asked: Window,
-    reading: Any,  # noqa: ANN401 - awaitable
-) -> tuple[Reading, Exception | None]:
-    """Return what is proven; a reading that an error cut off proves nothing."""
-    try:
-        return await reading, None
-    except (SourceError, CallBudgetExhausted) as error:
-        cut_off = extraction.reading(asked)
-        cut_off.proven, cut_off.watermarks = None, {}
-        cut_off.missing, cut_off.reason = [asked], str(error)
-        return cut_off, error
+    Args:
+        settings: All settings.
+        name: The account.
+        window: Window of version_at to cover, UTC.
+        hydration_calls: Requests to spend on items; the account's `hydration_calls_per_run` when
+            None.
+        progress: Called with orders read so far and the source's count of orders.
+        doing: Told what is going on, in words.
+        **transport: Overrides for the account's transport.
+
+    Returns:
+        What was done, also when the load is incomplete or failed: what was read is landed in any
+        case. Call `raise_unless_complete` to stop on it.
+
+    Raises:
+        ConfigurationError: the account or its credentials are missing.
+        QuotaExhausted: nothing is left of the billing cycle's requests.
+        WarehouseLocked: another process holds the warehouse or loads this account.
+    """
+
+    async def work(load: AccountLoad) -> SyncResult:
+        calls = load.account.hydration_calls_per_run
+        run = _Sync(load, progress, calls if hydration_calls is None else hydration_calls)
+        return await run.run(window)
+
+    return open_account(settings, name, work, doing=doing, **transport)
 
 
 @dataclass
-class _Attempt:
-    settings: Settings
-    account: Account
-    started_at: datetime
-    state: LoadState
-    spool: Spool
-    client: VoucherifyClient
+class _Sync:
+    load: AccountLoad
+    progress: Progress | None
+    hydration_calls: int
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    extraction_id: str = ""
+    unexplained: bool = False
 
-    def commit(
-        self, reading: Reading, error: Exception | None, *, may_go_deeper: bool
-    ) -> SyncResult:
+    async def run(self, window: Window | None) -> SyncResult:
+        load, account = self.load, self.load.account
+        backfill, hydrated = Backfill(load), Hydrated()
+        covered_to = load.state.covered_to
+        begin = covered_to or datetime.combine(account.history_start, time(), UTC)
+        past = bool(window and window.end and covered_to and window.end <= covered_to)
+        error: Exception | None = None
+        if window and past:
+            asked = window
+            reading = Reading(window=asked)
+            if not self._gaps(asked):
+                reading, error = await self._list(asked)
+        else:
+            asked = Window(min(window.start, begin), window.end) if window else Window(begin)
+            reading, error = await self._list(asked)
+        if error is None:
+            error = await self._fill(backfill, asked, reading)
+        if error is None and self.hydration_calls:
+            hydrated = await hydrate(load, most_calls=self.hydration_calls)
+            error = hydrated.error
+        return self._result(reading, error, backfill, hydrated)
+
+    async def _fill(self, backfill: Backfill, asked: Window, listed: Reading) -> Exception | None:
+        """Export what is still missing, also of earlier loads; say in `listed` what remains."""
+        account = self.load.account
+        begin = datetime.combine(account.history_start, time(), UTC)
+        gaps = self._gaps(Window(min(asked.start, begin), asked.end))
+        if not gaps and listed.missing:
+            gaps = listed.missing
+        if not gaps and not self.unexplained:
+            return None
+        if not self.load.profile.exports_allowed:
+            if listed.reason:
+                listed.reason += (
+                    "; the source refuses exports for this key (`doctor --probe` asks again)"
+                )
+            return None
+        first = self.load.state.covered_to is None
+        error: Exception | None = None
+        reasons = []
+        try:
+            if first or self.unexplained:
+                span = Window(gaps[0].start, gaps[-1].end) if gaps else asked
+                filled = await backfill.everything(span, again=not first)
+                reasons.append(filled.reason)
+                listed.total = filled.total if filled.total is not None else listed.total
+            else:
+                for gap in gaps:
+                    filled = await backfill.window(gap)
+                    reasons.append(filled.reason)
+        except (SourceError, CallBudgetExhausted) as problem:
+            reasons.append(str(problem))
+            error = problem
+        left = self._gaps(asked)
+        reason = next((reason for reason in reasons if reason), None)
+        with warehouse_connection(self.load.settings) as con:
+            covered = coverage_of(con, account.source, account.name)
+        if covered and covered[-1].start < (listed.proven or covered[-1]).start:
+            listed.proven = Window(max(asked.start, covered[-1].start), covered[-1].end)
+        elif covered and listed.proven is None and not left:
+            listed.proven = Window(asked.start, asked.end or covered[-1].end)
+        listed.missing = left
+        listed.reason = reason if reason else (listed.reason if left else None)
+        return error if left or self.unexplained else None
+
+    def _gaps(self, asked: Window) -> list[Window]:
+        """Return what is not covered of a window; without an end, up to what is covered."""
+        account = self.load.account
+        with warehouse_connection(self.load.settings) as con:
+            covered = coverage_of(con, account.source, account.name)
+        if asked.end is None:
+            if not covered:
+                return [asked]
+            asked = Window(asked.start, covered[-1].end)
+        return gaps_in(covered, asked) if asked.end is None or asked.start < asked.end else []
+
+    async def _list(self, asked: Window) -> tuple[Reading, Exception | None]:
+        load, account = self.load, self.load.account
+        overlap = timedelta(minutes=account.overlap_minutes)
+        reach = Reach(pages=load.profile.last_page)
+        covered_to = load.state.covered_to
+        with (
+            Spool(load.settings.warehouse.path.parent) as spool,
+            ListingExtraction(
+                load.client, spool, overlap=overlap, progress=self.progress, reach=reach
+            ) as listing,
+        ):
+            if covered_to and asked.end and asked.end <= covered_to:
+                awaited = listing.read_past(asked)
+            else:
+                awaited = listing.read(
+                    asked, watermarks=load.state.watermarks, first_load=covered_to is None
+                )
+            reading, error = await _guarded(listing, asked, awaited)
+            deeper = reading.total is not None and reading.total <= reach.orders
+            try:
+                self._commit(spool, reading, error, may_go_deeper=deeper)
+            except _CountsDoNotAddUp:
+                reading, error = await _guarded(listing, asked, listing.go_deeper())
+                self._commit(spool, reading, error, may_go_deeper=False)
+            return reading, error
+
+    def _commit(
+        self, spool: Spool, reading: Reading, error: Exception | None, *, may_go_deeper: bool
+    ) -> None:
         """Land rows, watermarks and coverage in one transaction.
 
         Raises:
             _CountsDoNotAddUp: nothing was landed; a deeper reading may explain the difference.
         """
-        account = self.account
-        now = datetime.now(UTC)
-        extraction_id = f"ext_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
-        with (
-            warehouse_connection(self.settings, memory_limit=self.spool.landing_memory) as con,
-            transaction(con),
-        ):
-            write_settings(con, self.settings)
-            landed = land(
-                con,
-                self.spool.batches,
-                contract=CONTRACT,
-                source=account.source,
-                account=account.name,
-                extraction_id=extraction_id,
-                loaded_at=now,
-            )
-            known = self.state.known_orders + landed.new_orders
-            accepted = self.state.accepted_difference
+        load = self.load
+        accepted = load.accepted_difference
+
+        def work(commit: Commit) -> Landed:
+            landed = land(commit.con, spool.batches, contract=CONTRACT, **commit.origin)
             if error is None and reading.total is not None:
-                unnamed = count_rows(
-                    con,
-                    "ops.quarantine",
-                    f"source = '{account.source}' and account = '{account.name}'"
-                    " and order_id is null",
-                )
-                difference = reading.total - known - unnamed
+                known = load.known_orders + landed.new_orders
+                difference = reading.total - known - commit.unnamed
                 explained = self._explained_difference(reading, difference)
                 if difference > explained:
                     if may_go_deeper and not reading.read_everything:
                         raise _CountsDoNotAddUp
                     _disclaim(reading, difference - explained)
-                accepted = min(difference, explained)
-            status = "failed" if error else "incomplete" if reading.reason else "complete"
-            record_extraction(
-                con,
-                ExtractionRecord(
-                    extraction_id=extraction_id,
-                    source=account.source,
-                    account=account.name,
-                    strategy="listing",
-                    status=status,
-                    started_at=self.started_at,
-                    ended_at=datetime.now(UTC),
-                    calls=self.client.transport.calls,
-                    bytes_received=self.client.transport.bytes_received,
-                    known_orders=known,
-                    accepted_difference=accepted,
-                    reading=reading,
-                    landed=landed,
-                ),
+                    self.unexplained = True
+                load.accepted_difference = min(difference, explained)
+            return landed
+
+        def status() -> str:
+            return "failed" if error else "incomplete" if reading.reason else "complete"
+
+        try:
+            self.extraction_id = load.commit(
+                "listing",
+                reading,
+                work,
+                started_at=self.started_at,
+                status=status,
+                memory_limit=spool.landing_memory,
             )
-        return SyncResult(
-            extraction_id=extraction_id,
-            account=account.name,
-            source=account.source,
-            status=status,
-            reading=reading,
-            landed=landed,
-            calls=self.client.transport.calls,
-            bytes_received=self.client.transport.bytes_received,
-            seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
-            known_orders=known,
-            days=_whole_days(reading.proven),
-            error=error,
-        )
+        except _CountsDoNotAddUp:
+            load.accepted_difference = accepted
+            raise
 
     def _explained_difference(self, reading: Reading, difference: int) -> int:
         """Return how many orders the source may count beyond those we know.
@@ -318,9 +385,48 @@ class _Attempt:
         """
         if reading.read_everything:
             return 0
-        if self.state.covered_to is None:
+        if self.load.state.covered_to is None:
             return difference
-        return self.state.accepted_difference
+        return self.load.state.accepted_difference
+
+    def _result(
+        self,
+        reading: Reading,
+        error: Exception | None,
+        backfill: Backfill,
+        hydrated: Hydrated,
+    ) -> SyncResult:
+        load = self.load
+        failed = error is not None and (reading.reason is not None or bool(reading.missing))
+        return SyncResult(
+            extraction_id=load.last_extraction_id,
+            account=load.account.name,
+            source=load.account.source,
+            status="failed" if failed else "incomplete" if reading.reason else "complete",
+            reading=reading,
+            landed=load.landed,
+            calls=load.client.transport.calls,
+            bytes_received=load.client.transport.bytes_received,
+            seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
+            known_orders=load.known_orders,
+            exports=backfill.exports,
+            hydrated=hydrated,
+            days=_whole_days(reading.proven),
+            error=error if failed else None,
+        )
+
+
+async def _guarded(
+    listing: ListingExtraction, asked: Window, reading: Awaitable[Reading]
+) -> tuple[Reading, Exception | None]:
+    """Return what is proven; a reading that an error cut off proves nothing."""
+    try:
+        return await reading, None
+    except (SourceError, CallBudgetExhausted) as error:
+        cut_off = listing.reading(asked)
+        cut_off.proven, cut_off.watermarks = None, {}
+        cut_off.missing, cut_off.reason = [asked], str(error)
+        return cut_off, error
 
 
 def _disclaim(reading: Reading, orders: int) -> None:

@@ -355,6 +355,82 @@ async def test_answers_that_overtake_each_other_do_not_raise_the_count(connect):
     assert transport.rate.remaining == 99, "another window"
 
 
+def limits(left, **more):
+    return {
+        "x-rate-limit-limit": "10",
+        "x-rate-limit-remaining": str(left),
+        "x-rate-limit-retry": str(EPOCH + 60),
+        "date": DATE,
+    } | {name.replace("_", "-"): value for name, value in more.items()}
+
+
+async def test_requests_that_are_not_answered_yet_may_not_be_counted_yet(connect, time):
+    """The shop took all but 4; 2 are under way, so with a reserve of 2 none may follow yet."""
+    started, go_on = [], asyncio.Event()
+
+    async def api(request):
+        path = request.url.path
+        started.append(path)
+        if path.startswith("/slow"):
+            await go_on.wait()
+        return httpx.Response(200, json={}, headers=limits(9 if path == "/first" else 4))
+
+    transport = connect(api, reserve=0.2)
+    await transport.request("GET", "/first")
+    slow = [asyncio.ensure_future(transport.request("GET", f"/slow{n}")) for n in (1, 2)]
+    await asyncio.wait_for(transport.request("GET", "/fast"), 30)
+    last = asyncio.ensure_future(transport.request("GET", "/last"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert "/last" not in started
+    go_on.set()
+    await asyncio.wait_for(asyncio.gather(*slow, last), 30)
+    assert time.sleeps == [], "4 were left after all"
+
+
+async def test_without_limits_in_the_answers_requests_go_side_by_side(connect):
+    together = asyncio.Barrier(3)
+
+    async def api(request):
+        if request.url.path == "/together":
+            await together.wait()
+        return httpx.Response(200, json={})
+
+    transport = connect(api, reserve=0.9)
+    await transport.request("GET", "/")
+    three = asyncio.gather(*[transport.request("GET", "/together") for _ in range(3)])
+    assert len(await asyncio.wait_for(three, 30)) == 3
+
+
+@pytest.mark.parametrize("end", [None, str(EPOCH), str(EPOCH - 9)])
+async def test_a_window_whose_end_is_not_named_holds_nothing_back(connect, time, end):
+    headers = limits(1) | {"x-rate-limit-retry": end}
+    api = Api(ok({name: value for name, value in headers.items() if value}))
+    transport = connect(api, reserve=0.5)
+    for _ in range(3):
+        await transport.request("GET", "/")
+    assert time.sleeps == []
+
+
+async def test_a_wait_that_ends_a_hair_too_early_is_not_repeated(connect, time):
+    async def wake_early(seconds):
+        time.sleeps.append(seconds)
+        time.now += seconds - 1e-9
+
+    transport = connect(Api(ok(limits(1)), ok()), sleep=wake_early, reserve=0.1)
+    await transport.request("GET", "/")
+    await transport.request("GET", "/")
+    assert time.sleeps == [60]
+
+
+async def test_a_reserve_of_the_billing_cycle_stops_the_run_before_the_shop_is_refused(connect):
+    transport = connect(Api(ok(limits(2, x_rate_limit_type="api_calls_cycle"))), reserve=0.2)
+    await transport.request("GET", "/")
+    with pytest.raises(QuotaExhausted, match="2 of 10 requests are left for the shop"):
+        await transport.request("GET", "/")
+    assert transport.calls == 1
+
+
 async def test_a_limit_on_bulk_calls_does_not_slow_down_the_others(connect, time):
     bulk = {"x-rate-limit-type": "bulk_api_calls", "x-rate-limit-remaining": "0"}
     api = Api(ok(bulk | {"x-rate-limit-retry": str(EPOCH + 60), "date": DATE}), ok())

@@ -213,11 +213,22 @@ def query(
 
 
 @app.command()
-def doctor(context: typer.Context, as_json: JsonFlag = False) -> None:
+def doctor(
+    context: typer.Context,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe",
+            help="Also ask each account, within a few requests, what the documentation leaves"
+            " open, and keep the answers as its profile.",
+        ),
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Look whether everything is in place, with one request per account."""
     from orders_connector.cli import doctor
 
-    doctor.doctor(context.obj.config, as_json=as_json)
+    doctor.doctor(context.obj.config, as_json=as_json, probing=probe)
 
 
 @app.command()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,11 +19,17 @@ import typer
 from orders_connector.cli.terminal import counted, minutes, print_json, relative, say, size, spinner
 from orders_connector.config import Account, Settings
 from orders_connector.errors import ConfigurationError, OrdersConnectorError, WarehouseError
+from orders_connector.landing.coverage import ExtractionRecord, load_state, record_extraction
+from orders_connector.landing.profiles import write_profile
+from orders_connector.landing.raw_log import Landed
 from orders_connector.rate import RateWindow
+from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.paging import REACH
+from orders_connector.sources.voucherify.probes import MOST_CALLS, NOT_SEEN, UNKNOWN, Answer, probe
 from orders_connector.status import FRESH_FOR, published_copy
-from orders_connector.warehouse.database import open_warehouse
+from orders_connector.warehouse.configured import warehouse_connection
+from orders_connector.warehouse.database import open_warehouse, transaction
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -47,24 +55,150 @@ class Finding:
     exit_code: int = 0
 
 
-def doctor(config: Path | None, *, as_json: bool) -> None:
-    """Look at everything and print a line for each; ends with the code of the first failure."""
+@dataclass(frozen=True)
+class Probed:
+    """What the probes of one account found.
+
+    Attributes:
+        calls: Requests they made.
+        received: Bytes of their answers.
+    """
+
+    account: Account
+    started_at: datetime
+    answers: list[Answer]
+    calls: int
+    received: int
+
+    @property
+    def says_something(self) -> bool:
+        """Whether any question was answered; an outage must not replace what is known."""
+        return any(found.answer not in (UNKNOWN, NOT_SEEN) for found in self.answers)
+
+    def as_data(self) -> dict[str, object]:
+        """Return plain values for `--json`."""
+        answers = [asdict(found) for found in self.answers]
+        return {"account": self.account.name, "probed_at": self.started_at, "answers": answers}
+
+
+def doctor(config: Path | None, *, as_json: bool, probing: bool = False) -> None:
+    """Look at everything and print a line for each; ends with the code of the first failure.
+
+    Args:
+        config: The configuration file, if it was given.
+        as_json: Print JSON instead.
+        probing: Ask each account what the documentation leaves open, too, and store the answers.
+    """
     calls = [0]
     findings = []
     with spinner("looking around"):
         for finding in examine(config, calls):
             findings.append(finding)
             if not as_json:
-                mark, style = MARK[finding.level]
-                say(
-                    f"{mark}  {finding.about}: {finding.says}",
-                    style=style if mark != "ok  " else None,
-                )
+                _say_finding(finding)
+    profiles: list[Probed] = []
+    if probing:
+        if not as_json:
+            say("", f"Probing: at most {MOST_CALLS} more requests per account, one small export.")
+        for probed, problem in _probe_accounts(config, findings):
+            profiles.append(probed)
+            calls[0] += probed.calls
+            findings += [problem] if problem else []
+            if not as_json:
+                _say_answers(probed)
+                if problem:
+                    _say_finding(problem)
     if as_json:
-        print_json({"findings": [asdict(finding) for finding in findings], "calls": calls[0]})
+        data = {"findings": [asdict(finding) for finding in findings], "calls": calls[0]}
+        shown = {"profiles": [probed.as_data() for probed in profiles]} if probing else {}
+        print_json(data | shown)
     else:
         say("", f"{counted(calls[0], 'request')} made.")
     raise typer.Exit(next((f.exit_code for f in findings if f.level == "fail"), 0))
+
+
+def _say_finding(finding: Finding) -> None:
+    mark, style = MARK[finding.level]
+    say(f"{mark}  {finding.about}: {finding.says}", style=style if mark != "ok  " else None)
+
+
+def _say_answers(probed: Probed) -> None:
+    say(f"{probed.account.name}, profile of {minutes(probed.started_at)}:")
+    for found in probed.answers:
+        say(f"  {found.capability}: {found.answer} ({found.evidence})")
+
+
+def _probe_accounts(
+    config: Path | None, findings: list[Finding]
+) -> Iterator[tuple[Probed, Finding | None]]:
+    """Probe the accounts that nothing is wrong with, and keep what they say.
+
+    Yields:
+        The answers of an account, and what went wrong with them.
+    """
+    wrong = {finding.about for finding in findings if finding.level == "fail"}
+    if "configuration" in wrong:
+        return
+    settings = Settings.load(config)
+    for account in settings.accounts.values():
+        if wrong & {f"{account.name} keys", f"{account.name} source"}:
+            continue
+        with spinner(f"probing {account.name}"), tempfile.TemporaryDirectory() as folder:
+            probed = asyncio.run(_probe(account, Path(folder)))
+        try:
+            _store(settings, probed)
+        except WarehouseError as error:
+            yield probed, _failure(f"{account.name} profile", error)
+            continue
+        nothing = Finding(
+            f"{account.name} profile",
+            "fail",
+            "no question was answered, so an earlier profile stays. Probe again later",
+            exit_code=5,
+        )
+        yield probed, None if probed.says_something else nothing
+
+
+async def _probe(account: Account, folder: Path) -> Probed:
+    started_at = datetime.now(UTC)
+    # One request of the bound may go to a storage host, which is on nobody's meter.
+    most = min(MOST_CALLS - 1, account.max_calls_per_run or MOST_CALLS)
+    async with VoucherifyClient.for_account(
+        account, call_budget=most, max_wait_seconds=LONGEST_WAIT
+    ) as client:
+        answers = await probe(client, folder)
+        transport = client.transport
+        return Probed(account, started_at, answers, transport.calls, transport.bytes_received)
+
+
+def _store(settings: Settings, probed: Probed) -> None:
+    """Write profile and calls; the load's own figures are carried on as they were."""
+    account, now = probed.account, datetime.now(UTC)
+    reading = Reading(Window(now, now))
+    if not probed.says_something:
+        reading.reason = probed.answers[0].evidence
+    with warehouse_connection(settings) as con, transaction(con):
+        state = load_state(con, account.source, account.name)
+        if probed.says_something:
+            write_profile(con, account.source, account.name, probed.answers, probed.started_at)
+        record_extraction(
+            con,
+            ExtractionRecord(
+                extraction_id=f"ext_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}",
+                source=account.source,
+                account=account.name,
+                strategy="probe",
+                status="failed" if reading.reason else "complete",
+                started_at=probed.started_at,
+                ended_at=now,
+                calls=probed.calls,
+                bytes_received=probed.received,
+                known_orders=state.known_orders,
+                accepted_difference=state.accepted_difference,
+                reading=reading,
+                landed=Landed(),
+            ),
+        )
 
 
 def examine(config: Path | None, calls: list[int]) -> Iterator[Finding]:
@@ -131,9 +265,12 @@ def _limits(account: Account, rate: RateWindow) -> Finding:
     ours = f"a run may make {own} requests"
     if rate.remaining is None:
         return Finding(about, "ok", f"the source names none; {ours}")
+    if rate.reserved:
+        ours += f" and leaves {rate.reserved} per window to the shop"
     if rate.remaining == 0:
         return Finding(about, "warn", f"none of {rate.limit} requests are left for now; {ours}")
-    return Finding(about, "ok", f"{rate.remaining} of {rate.limit} requests are left now; {ours}")
+    level: Literal["ok", "warn"] = "ok" if rate.remaining > rate.reserved else "warn"
+    return Finding(about, level, f"{rate.remaining} of {rate.limit} requests are left now; {ours}")
 
 
 def _warehouse(settings: Settings) -> Finding:

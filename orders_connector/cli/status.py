@@ -17,7 +17,9 @@ from orders_connector.cli.terminal import (
     window,
 )
 from orders_connector.config import Settings
+from orders_connector.landing.profiles import probed_at, read_profile
 from orders_connector.status import AccountStatus, Status, Trust, read_status
+from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["status"]
 
@@ -30,6 +32,7 @@ VERDICT = {
     Trust.NO: ("No: the figures are not to be trusted today.", "bold red"),
 }
 GAPS_SHOWN = 3
+CAPABILITIES_SHOWN = ("last_page", "exports_allowed", "export_money", "export_metadata")
 
 
 def status(settings: Settings, *, as_json: bool) -> None:
@@ -46,13 +49,14 @@ def status(settings: Settings, *, as_json: bool) -> None:
         return
     say("")
     _say_accounts(state)
+    _say_profiles(settings)
     _say_quarantine(state)
     _say_tables(state)
 
 
 def _say_accounts(state: Status) -> None:
     columns = (
-        *("account", "proven up to", "age", "gaps", "last load", "calls", "30 d"),
+        *("account", "proven up to", "age", "gaps", "last load", "calls", "cycle"),
         *("orders", "at source", "quarantine"),
     )
     right = [name not in ("account", "proven up to", "last load") for name in columns]
@@ -68,19 +72,34 @@ def _account_row(account: AccountStatus, now: datetime) -> list[str]:
     last, through = account.last, account.data_through
     if last is None:
         return [account.name, "never", "", "", "never", "", "", "", "", ""]
-    allowed = f" of {account.calls_allowed:,}" if account.calls_allowed else ""
     return [
         account.name,
         minutes(through).removesuffix(" UTC"),
         ago(now - through) if through else "",
         str(len(account.gaps)),
         f"{last.status}, {ago(now - last.ended_at)} ago",
-        f"{last.calls:,}{allowed}",
-        f"{account.calls_of_cycle:,}",
+        _of(last.calls, account.calls_allowed),
+        _of(account.calls_of_cycle, account.calls_per_cycle),
         f"{last.known_orders:,}",
         "" if last.source_total is None else f"{last.source_total:,}",
         f"{account.quarantined:,}",
     ]
+
+
+def _say_profiles(settings: Settings) -> None:
+    with warehouse_connection(settings, read_only=True) as con:
+        for account in settings.accounts.values():
+            who = account.source, account.name
+            answers, moment = read_profile(con, *who), probed_at(con, *who)
+            if moment is None:
+                say(f"{account.name} was never probed: run `orders-connector doctor --probe`")
+                continue
+            shown = ", ".join(f"{name} {answers.get(name)}" for name in CAPABILITIES_SHOWN)
+            say(f"{account.name}, profile of {moment:%Y-%m-%d}: {shown}")
+
+
+def _of(calls: int, allowed: int | None) -> str:
+    return f"{calls:,} of {allowed:,}" if allowed else f"{calls:,}"
 
 
 def _say_quarantine(state: Status) -> None:

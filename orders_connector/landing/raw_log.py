@@ -13,7 +13,10 @@ import pyarrow as pa
 from orders_connector.landing.spool import SCHEMA
 from orders_connector.sources.base import PayloadContract
 
-__all__ = ["Landed", "land"]
+__all__ = ["EXPORT", "GONE", "Landed", "land", "land_gone", "land_rows"]
+
+EXPORT = "export"  # channel of versions whose header alone is known
+GONE = "gone"  # channel of the answer that an order is not there any more
 
 PAGE_STRIDE = 1_000_000  # more orders than any page has: (page, position) as one number
 
@@ -26,6 +29,15 @@ class Landed:
     versions: int = 0
     new_orders: int = 0
     quarantined: int = 0
+
+    def __add__(self, other: Landed) -> Landed:
+        """Add what another landing did."""
+        return Landed(
+            self.orders_read + other.orders_read,
+            self.versions + other.versions,
+            self.new_orders + other.new_orders,
+            self.quarantined + other.quarantined,
+        )
 
 
 def land(
@@ -41,8 +53,8 @@ def land(
     """Append the versions that the raw log does not have, inside the caller's transaction.
 
     A version is known by (source, account, order_id, content hash). One that was seen before is
-    stored again only when the source went back to it without a new version_at; otherwise the
-    raw log would end on the state in between.
+    stored again only when the source went back to it without a new version_at, or when the order
+    was gone since; otherwise the raw log would end on the state in between.
 
     Rows without an identity go to quarantine with their text. Rows with an identity that cannot be
     read go to the raw log *and* to quarantine, and no model reads them.
@@ -59,40 +71,137 @@ def land(
         extraction_id: The extraction these pages belong to.
         loaded_at: Time of the load, UTC.
     """
-    identity = {"source": source, "account": account}
-    origin = identity | {"extraction": extraction_id, "at": loaded_at}
-    split = _split(contract)
-    _run(con, open_pages, _incoming(contract, split), identity)
+    origin = {"source": source, "account": account, "extraction": extraction_id, "at": loaded_at}
+    return _land(con, _Input(_split(contract), open_pages), contract, origin)
+
+
+def land_rows(
+    con: duckdb.DuckDBPyConnection,
+    rows: str,
+    *,
+    contract: PayloadContract,
+    job_id: str,
+    source: str,
+    account: str,
+    extraction_id: str,
+    loaded_at: datetime,
+) -> Landed:
+    """Append the header versions of an export, as `land` does for pages.
+
+    They are a channel of their own (`export`): de-duplicated among themselves, and left out where
+    a full version of the same version_at is known, as they would say less. Which orders the file
+    held, and how they stood, is kept in raw.export_rows in any case.
+
+    Args:
+        con: Connection to the warehouse.
+        rows: SQL relation with `position` and `payload`; read once.
+        contract: Where the payload keeps what.
+        job_id: The export, in ops.export_jobs.
+        source: Kind of API.
+        account: Configured account.
+        extraction_id: The extraction that brought the file.
+        loaded_at: Time of the load, UTC.
+    """
+    origin = {"source": source, "account": account, "extraction": extraction_id, "at": loaded_at}
+    con.execute(f"create temp table file_rows as select position, payload from {rows}")
+    split = f"""(
+        select 1 as page, position, '{EXPORT}' as channel, payload, position as place
+        from file_rows
+    )"""
+    landed = _land(con, _Input(split), contract, origin, keep=NOTE_ROWS, keep_with=job_id)
+    con.execute("drop table file_rows")
+    return landed
+
+
+def land_gone(
+    con: duckdb.DuckDBPyConnection,
+    answers: Iterable[tuple[str, str]],
+    *,
+    source: str,
+    account: str,
+    extraction_id: str,
+    loaded_at: datetime,
+) -> int:
+    """Note that orders are not there any more, in the caller's transaction.
+
+    The answer that said so becomes the newest entry of the order in the raw log; nothing is
+    removed. `core.orders` shows the order as deleted, and the marts drop it.
+
+    Args:
+        con: Connection to the warehouse.
+        answers: Order ids with the source's answer (JSON).
+        source: Kind of API.
+        account: Configured account.
+        extraction_id: The extraction that asked.
+        loaded_at: Time of the answers, UTC.
+
+    Returns:
+        Orders that were there before.
+    """
+    told = list(answers)
+    if not told:
+        return 0
+    con.register(
+        "told", pa.table({"order_id": [o for o, _ in told], "answer": [a for _, a in told]})
+    )
+    rows = con.execute(
+        NOTE_GONE,
+        {"source": source, "account": account, "extraction": extraction_id, "at": loaded_at},
+    ).fetchall()
+    con.unregister("told")
+    return int(rows[0][0])
+
+
+@dataclass(frozen=True)
+class _Input:
+    """Rows of (page, position, channel, payload, place), read from the start by each statement."""
+
+    split: str
+    open_pages: Callable[[], Iterable[pa.RecordBatch]] | None = None
+
+
+def _land(
+    con: duckdb.DuckDBPyConnection,
+    given: _Input,
+    contract: PayloadContract,
+    origin: dict[str, Any],
+    *,
+    keep: str | None = None,
+    keep_with: str | None = None,
+) -> Landed:
+    identity = {"source": origin["source"], "account": origin["account"]}
+    _run(con, given, _incoming(contract, given.split), identity)
     ((newest,),) = con.execute(
         "select coalesce(max(version_id), 0) from raw.order_payloads"
     ).fetchall()
     con.execute(DECIDE, identity | {"newest": newest})
-    landed = Landed(versions=_run(con, open_pages, APPEND.format(split=split), origin))
+    landed = Landed(versions=_run(con, given, APPEND.format(split=given.split), origin))
     counts = con.execute(COUNTS).fetchall()[0]
     landed.orders_read, landed.new_orders, unreadable = counts
     if unreadable:
-        landed.quarantined = _run(con, open_pages, QUARANTINE.format(split=split), origin)
+        landed.quarantined = _run(con, given, QUARANTINE.format(split=given.split), origin)
+    if keep:
+        con.execute(keep, identity | {"job": keep_with})
     con.execute("drop table incoming")
     con.execute("drop table kept")
     return landed
 
 
 def _run(
-    con: duckdb.DuckDBPyConnection,
-    open_pages: Callable[[], Iterable[pa.RecordBatch]],
-    sql: str,
-    parameters: dict[str, Any],
+    con: duckdb.DuckDBPyConnection, given: _Input, sql: str, parameters: dict[str, Any]
 ) -> int:
-    """Run a statement that reads `pages` and return the rows it wrote.
+    """Run a statement that reads the input and return the rows it wrote.
 
     DuckDB cannot know how many pages will come and may build its hash table from them, payloads
     and all. Without these two optimizers it builds it from the side that is written second.
     """
-    con.register("pages", pa.RecordBatchReader.from_batches(SCHEMA, open_pages()))
+    if given.open_pages:
+        con.register("pages", pa.RecordBatchReader.from_batches(SCHEMA, given.open_pages()))
     con.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
     rows = con.execute(sql, parameters).fetchall()
     con.execute("reset disabled_optimizers")
-    con.unregister("pages")
+    if given.open_pages:
+        con.unregister("pages")
     return int(rows[0][0])
 
 
@@ -139,15 +248,14 @@ def _incoming(contract: PayloadContract, split: str) -> str:
     ]
     return f"""
         create or replace temp table incoming as
-        select place, content_hash, order_id, version_at, reason,
-            (md5_number_lower($source || '/' || $account || '/' || order_id) >> 1)::bigint
-                as order_key
+        select place, content_hash, order_id, version_at, reason, is_export,
+            {ORDER_KEY} as order_key
         from (
-            select place, content_hash, {version_at} as version_at,
+            select place, content_hash, is_export, {version_at} as version_at,
                 case when {HAS_ID} then v[1] end as order_id,
                 case {" ".join(reasons)} end as reason
             from (
-                select place, md5(payload) as content_hash,
+                select place, md5(payload) as content_hash, channel = '{EXPORT}' as is_export,
                     json_extract_string(payload, [{values}]) as v,
                     json_type(payload, [{types}]) as t
                 from {split}
@@ -158,38 +266,94 @@ def _incoming(contract: PayloadContract, split: str) -> str:
 
 HAS_ID = "(t[2] in ('VARCHAR', 'UBIGINT', 'BIGINT') and v[1] <> '')"
 
+ORDER_KEY = "(md5_number_lower($source || '/' || $account || '/' || order_id) >> 1)::bigint"
+
 # The last sighting of a text in a load counts: when the source goes from A to B and back to A,
-# A is the newer one.
-DECIDE = """
+# A is the newer one. Headers from an export and full orders are compared with their like only.
+DECIDE = f"""
     create or replace temp table kept as
     with sighted as (
-        select order_key, order_id, content_hash, any_value(version_at) as version_at,
+        select order_key, order_id, content_hash, is_export, any_value(version_at) as version_at,
             max(place) as place
         from incoming
         where order_id is not null
-        group by order_key, order_id, content_hash
+        group by order_key, order_id, content_hash, is_export
     ),
     known as (
-        select r.order_key, r.order_id, r.content_hash, r.version_at,
-            row_number() over (
-                partition by r.order_key, r.order_id order by r.version_at desc, r.version_id desc
-            ) = 1 as is_current
+        select r.order_key, r.order_id, r.content_hash, r.version_at, r.version_id,
+            r.channel = '{EXPORT}' as is_export, r.channel = '{GONE}' as is_gone
         from raw.order_payloads as r
         where r.order_key in (select order_key from sighted)
             and r.source = $source and r.account = $account
     ),
-    latest as (select order_key, order_id, content_hash, version_at from known where is_current)
+    states as (
+        select order_key, order_id,
+            coalesce(max(version_id) filter (where is_gone), 0)
+                > coalesce(max(version_id) filter (where not is_gone), 0) as is_gone
+        from known
+        group by order_key, order_id
+    ),
+    latest as (
+        select order_key, order_id, is_export, content_hash, version_at
+        from known
+        where not is_gone
+        qualify row_number() over (
+            partition by order_key, order_id, is_export order by version_at desc, version_id desc
+        ) = 1
+    )
     select s.place, s.order_key, s.order_id, s.content_hash, s.version_at,
-        l.order_id is null as is_new_order,
+        coalesce(t.is_gone, true) as is_new_order,
         $newest + row_number() over (order by s.place) as version_id
     from sighted as s
-    left join latest as l on l.order_key = s.order_key and l.order_id = s.order_id
-    where not exists (
-        from known as k
-        where k.order_key = s.order_key and k.order_id = s.order_id
-            and k.content_hash = s.content_hash
+    left join states as t on t.order_key = s.order_key and t.order_id = s.order_id
+    left join latest as l
+        on l.order_key = s.order_key and l.order_id = s.order_id and l.is_export = s.is_export
+    left join latest as f
+        on s.is_export and not f.is_export
+        and f.order_key = s.order_key and f.order_id = s.order_id and f.version_at = s.version_at
+    where coalesce(t.is_gone, true)
+        or (
+            f.order_id is null
+            and (
+                not exists (
+                    from known as k
+                    where k.order_key = s.order_key and k.order_id = s.order_id
+                        and k.content_hash = s.content_hash
+                        and k.is_export = s.is_export and not k.is_gone
+                )
+                or (l.content_hash <> s.content_hash and l.version_at = s.version_at)
+            )
+        )
+"""
+
+NOTE_ROWS = """
+    insert into raw.export_rows
+    select $job, $source, $account, i.order_key, i.order_id, i.version_at,
+        json_extract_string(r.payload, '$.status'),
+        try_cast(json_extract_string(r.payload, '$.total_amount') as bigint)
+    from incoming as i
+    inner join file_rows as r on r.position = i.place
+    where i.order_id is not null
+"""
+
+NOTE_GONE = f"""
+    insert into raw.order_payloads
+    with asked as (select distinct on (order_id) order_id, answer from told order by order_id),
+    keyed as (select order_id, answer, {ORDER_KEY} as order_key from asked),
+    states as (
+        select r.order_key, r.order_id, arg_max(r.channel, r.version_id) = '{GONE}' as is_gone
+        from raw.order_payloads as r
+        where r.order_key in (select order_key from keyed)
+            and r.source = $source and r.account = $account
+        group by r.order_key, r.order_id
     )
-    or (l.content_hash <> s.content_hash and l.version_at = s.version_at)
+    select
+        (select max(version_id) from raw.order_payloads) + row_number() over (order by k.order_id),
+        k.order_key, $source, $account, k.order_id, $at, md5(k.answer), k.answer, '{GONE}',
+        $extraction, null, null, $at, null
+    from keyed as k
+    inner join states as t on t.order_key = k.order_key and t.order_id = k.order_id
+    where not t.is_gone
 """
 
 APPEND = """

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-__all__ = ["PageSink", "PayloadContract", "Reading", "Walk", "Window"]
+__all__ = ["ExportWindow", "Job", "PageSink", "PayloadContract", "Reading", "Walk", "Window"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,40 @@ class Window:
     def __str__(self) -> str:
         end = self.end.isoformat() if self.end else "now"
         return f"[{self.start.isoformat()}, {end})"
+
+
+@dataclass(frozen=True)
+class ExportWindow:
+    """What one export is asked for: `[start, end)` of one of the order's dates, UTC.
+
+    Attributes:
+        date_field: `created_at` or `updated_at`.
+        start: None for no lower bound.
+        end: None for no upper bound.
+    """
+
+    date_field: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def __str__(self) -> str:
+        start = self.start.isoformat() if self.start else "..."
+        end = self.end.isoformat() if self.end else "..."
+        return f"{self.date_field} [{start}, {end})"
+
+
+@dataclass(frozen=True)
+class Job:
+    """An export that was asked for, maybe by a load that was killed since.
+
+    Attributes:
+        export_id: Id of the source; None when its answer was never seen.
+        asked_at: When it was asked for, UTC.
+    """
+
+    job_id: str
+    export_id: str | None
+    asked_at: datetime
 
 
 class PageSink(Protocol):
@@ -61,6 +95,7 @@ class Walk:
             `head` (only the first page was wanted), `cap` (page numbers end), or `moving` (the
             listing did not hold still).
         pages: Pages read and kept.
+        sought: Pages read to find where the window begins; 0 for a walk from the top.
         rereads: Pages read again because nothing tied them to what had been read.
         orders_seen: Distinct orders on them.
         first_total: Orders the source counted when the walk began.
@@ -74,6 +109,7 @@ class Walk:
     floor: datetime | None
     ended: str = ""
     pages: int = 0
+    sought: int = 0
     rereads: int = 0
     orders_seen: int = 0
     first_total: int | None = None
@@ -99,7 +135,8 @@ class Reading:
         watermarks: Sort key to newest value on the first page; None values are left out.
         total: Orders the source says it has, at the time of the reading.
         read_everything: True when the listing was read to its end.
-        walks: Evidence.
+        walks: Evidence of the listing.
+        exports: Evidence of files.
     """
 
     window: Window
@@ -110,7 +147,8 @@ class Reading:
     total: int | None = None
     read_everything: bool = False
     walks: list[Walk] = field(default_factory=list)
+    exports: list[dict[str, Any]] = field(default_factory=list)
 
     def evidence(self) -> list[dict[str, Any]]:
-        """Return the walks as plain data."""
-        return [asdict(walk) for walk in self.walks]
+        """Return walks and files as plain data."""
+        return [asdict(walk) for walk in self.walks] + self.exports

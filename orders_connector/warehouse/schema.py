@@ -34,6 +34,19 @@ TABLES = {
             "quarantine_reason": ("varchar", "Why the version cannot be read; NULL when it can."),
         },
     ),
+    "raw.export_rows": (
+        "Which orders the last exports held, and how they stood; for comparisons by id.",
+        {
+            "job_id": ("varchar", "ops.export_jobs."),
+            "source": ("varchar", "Kind of API."),
+            "account": ("varchar", "Configured account."),
+            "order_key": ("bigint", "Hash of (source, account, order_id); slices, not identity."),
+            "order_id": ("varchar", "Order id of the source."),
+            "version_at": ("timestamptz", "When the source says the version came to be."),
+            "status": ("varchar", "Status as the source wrote it."),
+            "total_minor": ("bigint", "What is left to pay, minor units."),
+        },
+    ),
     "ops.extractions": (
         "Every attempt to cover a window: what was asked, what was read, what is proven.",
         {
@@ -106,7 +119,7 @@ TABLES = {
             "window_from": ("timestamptz", "Inclusive; NULL for no bound."),
             "window_to": ("timestamptz", "Exclusive; NULL for no bound."),
             "export_id": ("varchar", "Id of the source; NULL while its answer is awaited."),
-            "status": ("varchar", "asked, started, landed or failed."),
+            "status": ("varchar", "asked, started, landed, used (its proof is made) or failed."),
             "reason": ("varchar", "Why it failed."),
             "asked_at": ("timestamptz", "When it was asked for, by the source's clock."),
             "changed_at": ("timestamptz", "Last change of status."),

@@ -33,4 +33,4 @@ select
         partition by o.source, o.account, o.customer_key order by o.ordered_at, o.order_id
     ) = 1 as is_first_order
 from core.orders as o
-where o.is_recognised and o.customer_key is not null
+where o.is_recognised and not o.is_deleted and o.customer_key is not null

@@ -50,3 +50,4 @@ select
 from core.orders as o
 inner join staging.voucherify_order_redemptions as d
     on d.order_key = o.order_key and d.version_id = o.version_id
+where not o.is_deleted

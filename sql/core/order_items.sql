@@ -1,5 +1,7 @@
 /*
-description: The lines of every order as it stands now.
+description: >
+  The lines of every order as it stands now. Orders known from an export alone have none yet
+  (detail_level of core.orders).
 grain: [source, account, order_id, line_no]
 refresh_key: order_key
 columns:
@@ -54,3 +56,4 @@ select
     i.net_minor
 from core.orders as o
 inner join staging.voucherify_order_items as i on i.order_key = o.order_key and i.version_id = o.version_id
+where not o.is_deleted

@@ -12,8 +12,8 @@ columns:
   version_id: Observation number of the version.
   version_no: 1 for the oldest version known.
   valid_from: When the source says the version came to be, UTC.
-  valid_to: When the next known version came to be, UTC; NULL for the current one.
-  is_current: True for the newest version.
+  valid_to: When the next known version came to be, or the order was found gone, UTC; NULL for the current one.
+  is_current: True for the newest version of an order that is still there.
   order_date: Business date of this version.
   ordered_at: Time the order counted for in this version, UTC.
   status: Common status in this version.
@@ -37,37 +37,96 @@ checks:
   - formula: {name: no_version_ends_before_it_starts, holds: "valid_to is null or valid_to >= valid_from"}
 */
 select
-    o.order_key,
-    o.source,
-    o.account,
-    o.order_id,
-    o.version_id,
-    cast(row_number() over (
-        partition by o.source, o.account, o.order_id order by o.version_at, o.version_id
-    ) as bigint) as version_no,
-    o.version_at as valid_from,
-    lead(o.version_at) over (
-        partition by o.source, o.account, o.order_id order by o.version_at, o.version_id
-    ) as valid_to,
-    lead(o.version_id) over (
-        partition by o.source, o.account, o.order_id order by o.version_at, o.version_id
-    ) is null as is_current,
-    o.order_date,
-    o.ordered_at,
-    o.status,
-    o.source_status,
-    o.is_recognised,
-    o.is_test,
-    o.currency,
-    o.customer_key,
-    o.gross_minor,
-    o.order_discount_minor,
-    o.item_discount_minor,
-    o.total_discount_minor,
-    o.net_minor,
-    o.content_hash,
-    o.channel,
-    o.extraction_id,
-    o.loaded_at
-from staging.voucherify_orders as o
-where o.quarantine_reason is null
+    n.order_key,
+    n.source,
+    n.account,
+    n.order_id,
+    n.version_id,
+    n.version_no,
+    n.version_at as valid_from,
+    n.valid_to,
+    n.valid_to is null as is_current,
+    n.order_date,
+    n.ordered_at,
+    n.status,
+    n.source_status,
+    n.is_recognised,
+    n.is_test,
+    n.currency,
+    n.customer_key,
+    n.gross_minor,
+    n.order_discount_minor,
+    n.item_discount_minor,
+    n.total_discount_minor,
+    n.net_minor,
+    n.content_hash,
+    n.channel,
+    n.extraction_id,
+    n.loaded_at
+from (
+    select
+        v.order_key,
+        v.source,
+        v.account,
+        v.order_id,
+        v.version_id,
+        v.version_at,
+        v.order_date,
+        v.ordered_at,
+        v.status,
+        v.source_status,
+        v.is_recognised,
+        v.is_test,
+        v.currency,
+        v.customer_key,
+        v.gross_minor,
+        v.order_discount_minor,
+        v.item_discount_minor,
+        v.total_discount_minor,
+        v.net_minor,
+        v.content_hash,
+        v.channel,
+        v.extraction_id,
+        v.loaded_at,
+        cast(row_number() over (partition by v.source, v.account, v.order_id order by v.version_at, v.version_id) as bigint) as version_no,
+        lead(v.version_at) over (partition by v.source, v.account, v.order_id order by v.version_at, v.version_id) as valid_to
+    from (
+        select
+            o.order_key,
+            o.source,
+            o.account,
+            o.order_id,
+            o.version_id,
+            o.version_at,
+            o.order_date,
+            o.ordered_at,
+            o.status,
+            o.source_status,
+            o.is_recognised,
+            o.is_test,
+            o.currency,
+            o.customer_key,
+            o.gross_minor,
+            o.order_discount_minor,
+            o.item_discount_minor,
+            o.total_discount_minor,
+            o.net_minor,
+            o.content_hash,
+            o.channel,
+            o.extraction_id,
+            o.loaded_at,
+            max(case when o.channel not in ('export', 'gone') then 1 else 0 end) over (
+                partition by o.source, o.account, o.order_id, o.version_at
+            ) as has_full,
+            coalesce(max(case when o.channel = 'gone' then o.version_id end) over (
+                partition by o.source, o.account, o.order_id
+            ), 0) > coalesce(max(case when o.channel <> 'gone' then o.version_id end) over (
+                partition by o.source, o.account, o.order_id
+            ), 0) as is_deleted
+        from staging.voucherify_orders as o
+        where o.quarantine_reason is null
+    ) as v
+    -- An export's header says nothing that the full version of the same time does not say.
+    where (v.channel <> 'export' or v.has_full = 0) and (v.channel <> 'gone' or v.is_deleted)
+) as n
+where n.channel <> 'gone'

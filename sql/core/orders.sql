@@ -1,6 +1,7 @@
 /*
 description: >
-  One row per order: its newest version that can be typed. All sources in one shape.
+  One row per order: its newest version that can be typed. All sources in one shape. A full version
+  goes before an export's header of the same time.
 grain: [source, account, order_id]
 refresh_key: order_key
 columns:
@@ -26,17 +27,18 @@ columns:
   referrer_id: Customer id of the referrer.
   gross_minor: Amount before discounts, minor units.
   initial_amount_minor: Amount before any discount added units; NULL when the source does not say.
-  effect_value_minor: Value of units that discounts added, minor units.
+  effect_value_minor: Value of units that discounts added, minor units; NULL while only the header is known.
   order_discount_minor: Order-level discounts, minor units.
   item_discount_minor: Item-level discounts, minor units.
   total_discount_minor: Both together, minor units.
   net_minor: What is left to pay, minor units.
-  line_count: Lines that are products.
-  units: Units of lines that are products.
-  redemption_count: Incentives redeemed.
+  line_count: Lines that are products; NULL while only the header is known.
+  units: Units of lines that are products; NULL while only the header is known.
+  redemption_count: Incentives redeemed; NULL while only the header is known.
   rollback_count: Of these, rolled back.
   campaign_count: Distinct campaigns.
   detail_level: full when the order came with its items, export when only its header is known.
+  is_deleted: True when the source answered that the order is not there any more; no mart counts it.
   first_loaded_at: When the warehouse first saw the order, UTC.
   loaded_at: When the shown version was landed, UTC.
   extraction_id: The extraction that brought the shown version.
@@ -81,6 +83,7 @@ select
     n.rollback_count,
     n.campaign_count,
     case when n.channel = 'export' then 'export' else 'full' end as detail_level,
+    n.is_deleted,
     n.first_loaded_at,
     n.loaded_at,
     n.extraction_id
@@ -124,9 +127,18 @@ from (
         min(o.loaded_at) over (partition by o.source, o.account, o.order_id) as first_loaded_at,
         row_number() over (
             partition by o.source, o.account, o.order_id
-            order by o.version_at desc, o.version_id desc
-        ) as newest_first
+            order by
+                case when o.channel = 'gone' then 1 else 0 end,
+                o.version_at desc,
+                case when o.channel = 'export' then 1 else 0 end,
+                o.version_id desc
+        ) as newest_first,
+        coalesce(max(case when o.channel = 'gone' then o.version_id end) over (
+            partition by o.source, o.account, o.order_id
+        ), 0) > coalesce(max(case when o.channel <> 'gone' then o.version_id end) over (
+            partition by o.source, o.account, o.order_id
+        ), 0) as is_deleted
     from staging.voucherify_orders as o
     where o.quarantine_reason is null
 ) as n
-where n.newest_first = 1
+where n.newest_first = 1 and n.channel <> 'gone'

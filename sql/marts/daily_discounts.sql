@@ -23,6 +23,7 @@ columns:
   average_discount_minor: Discount per discounted order, rounded to a whole minor unit.
   discounted_net_minor: Net revenue of discounted orders.
   undiscounted_net_minor: Net revenue of the others; compare as an association, not as uplift.
+  orders_without_items: Recognised orders known from an export alone; units, redemptions and effect value lack them.
   units: Units of products on recognised orders.
   redemptions: Incentives on recognised orders.
   depth_0_orders: Orders without discount.
@@ -52,7 +53,7 @@ select
     cast(sum(o.order_discount_minor) as bigint) as order_level_discount_minor,
     cast(sum(o.item_discount_minor) as bigint) as item_level_discount_minor,
     cast(sum(o.total_discount_minor) as bigint) as total_discount_minor,
-    cast(sum(o.effect_value_minor) as bigint) as effect_value_minor,
+    cast(coalesce(sum(o.effect_value_minor), 0) as bigint) as effect_value_minor,
     case
         when count(*) filter (where o.total_discount_minor > 0) > 0 then cast(
             (2 * sum(o.total_discount_minor) + count(*) filter (where o.total_discount_minor > 0))
@@ -60,8 +61,9 @@ select
     end as average_discount_minor,
     cast(coalesce(sum(o.net_minor) filter (where o.total_discount_minor > 0), 0) as bigint) as discounted_net_minor,
     cast(coalesce(sum(o.net_minor) filter (where o.total_discount_minor = 0), 0) as bigint) as undiscounted_net_minor,
-    cast(sum(o.units) as bigint) as units,
-    cast(sum(o.redemption_count) as bigint) as redemptions,
+    cast(count(*) filter (where o.detail_level = 'export') as bigint) as orders_without_items,
+    cast(coalesce(sum(o.units), 0) as bigint) as units,
+    cast(coalesce(sum(o.redemption_count), 0) as bigint) as redemptions,
     cast(count(*) filter (where o.total_discount_minor = 0) as bigint) as depth_0_orders,
     cast(count(*) filter (
         where o.total_discount_minor > 0 and 20 * o.total_discount_minor <= coalesce(o.gross_minor, 0)
@@ -82,5 +84,5 @@ select
         where o.total_discount_minor > 0 and 2 * o.total_discount_minor > coalesce(o.gross_minor, 0)
     ) as bigint) as depth_over_50_orders
 from core.orders as o
-where o.is_recognised and not o.is_test
+where o.is_recognised and not o.is_test and not o.is_deleted
 group by o.source, o.account, o.order_date, o.currency

@@ -23,7 +23,8 @@ columns:
   average_order_gross_minor: Gross revenue per recognised order, rounded to a whole minor unit.
   median_order_net_minor: Middle net amount of recognised orders; the lower one of two.
   p90_order_net_minor: Net amount that nine tenths of the recognised orders do not exceed.
-  units: Units of products on recognised orders.
+  units: Units of products on recognised orders whose items are known.
+  orders_without_items: Recognised orders known from an export alone; their units are not in the sum yet.
   customers: Distinct known customers with a recognised order. Not additive over days.
   new_customer_orders: Recognised orders that are their customer's first.
   returning_customer_orders: Recognised orders that are not.
@@ -68,6 +69,7 @@ select
     cast(min(o.net_minor) filter (where o.is_recognised and 10 * o.net_rank >= 9 * o.net_ranked) as bigint)
         as p90_order_net_minor,
     cast(coalesce(sum(o.units) filter (where o.is_recognised), 0) as bigint) as units,
+    cast(count(*) filter (where o.is_recognised and o.detail_level = 'export') as bigint) as orders_without_items,
     cast(count(distinct o.customer_key) filter (where o.is_recognised) as bigint) as customers,
     cast(count(*) filter (where o.is_recognised and o.is_first_order) as bigint) as new_customer_orders,
     cast(count(*) filter (where o.is_recognised and not o.is_first_order) as bigint) as returning_customer_orders,
@@ -92,6 +94,7 @@ from (
         c.total_discount_minor,
         c.net_minor,
         c.units,
+        c.detail_level,
         s.is_first_order,
         row_number() over (
             partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
@@ -103,6 +106,6 @@ from (
     from core.orders as c
     -- version_id names one version of one order, and is a number.
     left join core.customer_orders as s on s.version_id = c.version_id
-    where not c.is_test
+    where not c.is_test and not c.is_deleted
 ) as o
 group by o.source, o.account, o.order_date, o.currency

@@ -54,10 +54,10 @@ from (
         cast(coalesce(sum(o.gross_minor), 0) as bigint) as gross_minor,
         cast(sum(o.total_discount_minor) as bigint) as discounts_minor,
         cast(coalesce(sum(o.net_minor), 0) as bigint) as net_minor,
-        cast(sum(o.redemption_count) as bigint) as redemptions,
-        cast(sum(o.rollback_count) as bigint) as rollbacks,
+        cast(coalesce(sum(o.redemption_count), 0) as bigint) as redemptions,
+        cast(coalesce(sum(o.rollback_count), 0) as bigint) as rollbacks,
         cast(count(*) filter (where o.rollback_count > 0) as bigint) as orders_rolled_back
     from core.orders as o
-    where not o.is_test
+    where not o.is_test and not o.is_deleted
     group by o.source, o.account, o.order_date, o.status, o.currency
 ) as g

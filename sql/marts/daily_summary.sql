@@ -24,8 +24,9 @@ columns:
   discounted_order_share: Discounted orders over recognised orders.
   order_level_share: Order-level discounts over all discounts.
   cancel_rate: Cancelled orders over placed orders.
-  units_per_order: Units per recognised order.
-  price_per_unit: Gross revenue per unit, major units.
+  item_detail_share: Recognised orders whose items are known over all recognised orders; below 1, units and products are not complete.
+  units_per_order: Units per recognised order whose items are known.
+  price_per_unit: Gross revenue per unit, major units; NULL while items of the day are not all known.
   net_revenue_7d: Net revenue of the last 7 days, major units.
   net_revenue_28d: Net revenue of the last 28 days, major units.
   net_revenue_90d: Net revenue of the last 90 days, major units.
@@ -58,8 +59,11 @@ select
     cast(d.orders_discounted as double) / nullif(r.orders_recognised, 0) as discounted_order_share,
     cast(d.order_level_discount_minor as double) / nullif(d.total_discount_minor, 0) as order_level_share,
     cast(r.orders_cancelled as double) / nullif(r.orders_placed, 0) as cancel_rate,
-    cast(r.units as double) / nullif(r.orders_recognised, 0) as units_per_order,
-    cast(r.gross_revenue_minor * r.unit as double) / nullif(r.units, 0) as price_per_unit,
+    cast(r.orders_recognised - r.orders_without_items as double) / nullif(r.orders_recognised, 0) as item_detail_share,
+    cast(r.units as double) / nullif(r.orders_recognised - r.orders_without_items, 0) as units_per_order,
+    case
+        when r.orders_without_items = 0 then cast(r.gross_revenue_minor * r.unit as double) / nullif(r.units, 0)
+    end as price_per_unit,
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency order by r.order_date
         range between interval '6' day preceding and current row
@@ -106,6 +110,7 @@ from (
         m.average_order_net_minor,
         m.average_order_gross_minor,
         m.units,
+        m.orders_without_items,
         m.customers,
         case m.minor_unit_exponent
             when 0 then cast(1 as decimal(4, 3))

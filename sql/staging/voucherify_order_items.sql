@@ -120,7 +120,7 @@ from (
                 p.payload,
                 unnest(range(1, array_length(cast(json_extract(p.payload, '$.items') as varchar[])) + 1)) as line_no
             from raw.order_payloads as p
-            where p.source = 'voucherify' and p.quarantine_reason is null
+            where p.source = 'voucherify' and p.quarantine_reason is null and p.channel not in ('export', 'gone')
         ) as u
     ) as j
 ) as t

@@ -42,7 +42,7 @@ with entries as (
             cast(json_extract(p.payload, '$.redemptions') as map(varchar, varchar)) as entry_by_id,
             unnest(json_keys(json_extract(p.payload, '$.redemptions'))) as redemption_id
         from raw.order_payloads as p
-        where p.source = 'voucherify' and p.quarantine_reason is null
+        where p.source = 'voucherify' and p.quarantine_reason is null and p.channel not in ('export', 'gone')
     ) as k
     where substr(k.entry_by_id[k.redemption_id], 1, 1) = '{'
 ),

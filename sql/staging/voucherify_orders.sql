@@ -13,7 +13,7 @@ columns:
   source_order_id: The shop's own order id (source_id), often absent.
   version_at: When the source says this version came to be, UTC; updated_at, else created_at.
   content_hash: MD5 of the landed payload.
-  channel: How the version came here, list or get.
+  channel: How the version came here; list, get, export (header only) or gone (the answer that the order is not there any more).
   extraction_id: The extraction that brought it.
   loaded_at: When it was landed, UTC.
   created_at: Creation time at the source, UTC. The import time for imported orders.
@@ -35,10 +35,10 @@ columns:
   item_discount_minor: Item-level discounts, minor units.
   total_discount_minor: Order-level and item-level discounts together, minor units.
   net_minor: What is left to pay, minor units.
-  line_count: Lines that are products.
-  units: Units of lines that are products.
-  effect_value_minor: Value of units that discounts added, minor units, where the source says so.
-  redemption_count: Incentives redeemed; children of a stack count once, their parent does not count.
+  line_count: Lines that are products; NULL when only the header is known.
+  units: Units of lines that are products; NULL when only the header is known.
+  effect_value_minor: Value of units that discounts added, minor units, where the source says so; NULL when only the header is known.
+  redemption_count: Incentives redeemed, NULL when only the header is known; children of a stack count once, their parent does not count.
   rollback_count: Of these, rolled back.
   campaign_count: Distinct campaigns among the redemptions.
   quarantine_reason: Why the version cannot be typed; NULL when it can.
@@ -98,12 +98,15 @@ select
             v.order_discount_minor + coalesce(v.items_discount_minor, i.item_discount_minor, cast(0 as bigint))
         )
     ) as net_minor,
-    cast(coalesce(i.line_count, 0) as bigint) as line_count,
-    cast(coalesce(i.units, 0) as bigint) as units,
-    coalesce(i.effect_value_minor, v.gross_minor - v.initial_amount_minor, cast(0 as bigint)) as effect_value_minor,
-    cast(coalesce(r.redemption_count, 0) as bigint) as redemption_count,
-    cast(coalesce(r.rollback_count, 0) as bigint) as rollback_count,
-    cast(coalesce(r.campaign_count, 0) as bigint) as campaign_count,
+    case when v.channel <> 'export' then cast(coalesce(i.line_count, 0) as bigint) end as line_count,
+    case when v.channel <> 'export' then cast(coalesce(i.units, 0) as bigint) end as units,
+    case
+        when v.channel <> 'export'
+            then coalesce(i.effect_value_minor, v.gross_minor - v.initial_amount_minor, cast(0 as bigint))
+    end as effect_value_minor,
+    case when v.channel <> 'export' then cast(coalesce(r.redemption_count, 0) as bigint) end as redemption_count,
+    case when v.channel <> 'export' then cast(coalesce(r.rollback_count, 0) as bigint) end as rollback_count,
+    case when v.channel <> 'export' then cast(coalesce(r.campaign_count, 0) as bigint) end as campaign_count,
     coalesce(v.quarantine_reason, i.quarantine_reason) as quarantine_reason
 from (
     select

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from orders_connector.config import Settings
 from orders_connector.status import FRESH_FOR, Trust, read_status
 from orders_connector.warehouse.database import open_warehouse
@@ -75,6 +77,34 @@ def test_quarantined_orders_are_a_reservation_until_they_are_repaired(loaded, ru
     box.shop.put_raw(order | {"updated_at": "2199-01-02T00:00:00Z"})
     run("sync", "--json")
     assert state(loaded).accounts[0].quarantined == 0
+
+
+def with_settings(folder, text):
+    file = folder / "orders.toml"
+    file.write_text(f"{file.read_text()}\n{text}\n")
+
+
+def test_calls_are_counted_by_billing_cycle_and_shown_with_the_quota(loaded, run):
+    with_settings(loaded, "calls_per_cycle = 1000")
+    (account,) = run("status", "--json").data["accounts"]
+    spent, resets_at = account["calls_of_cycle"], datetime.fromisoformat(account["cycle_resets_at"])
+    assert account["calls_per_cycle"] == 1_000
+    assert f" {spent} of 1,000 " in run("status").out
+    assert resets_at.day == 1
+    assert state(loaded, now=resets_at - timedelta(seconds=1)).accounts[0].calls_of_cycle == spent
+    assert state(loaded, now=resets_at).accounts[0].calls_of_cycle == 0
+
+
+@pytest.mark.parametrize("spent", [89, 90])
+def test_a_spent_billing_cycle_is_a_reservation_with_its_end(loaded, run, spent):
+    with warehouse(loaded) as con:
+        con.execute("update ops.extractions set calls = ?", [spent])
+    with_settings(loaded, "calls_per_cycle = 101\nreserve = 0.1")
+    found = state(loaded)
+    end = f"{found.accounts[0].cycle_resets_at:%Y-%m-%d}"
+    spent_up = f"90 of 101 requests of the billing cycle are spent: loads stop until {end}"
+    assert found.remarks == ([f"shop: {spent_up}"] if spent == 90 else [])
+    assert (spent_up in run("status").out) == (spent == 90)
 
 
 def test_a_copy_that_lags_behind_is_a_reservation(loaded, run, box):

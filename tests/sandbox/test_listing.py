@@ -83,6 +83,20 @@ def test_page_101_answers_what_the_switch_says(start, connect, value, status, ke
         assert answer.json()["total"] == 1
 
 
+def test_the_last_page_is_where_the_switch_puts_it(start, connect):
+    client = connect(start(30, switches=Switches(listing_pages=2)))
+    assert len(client.get("/v1/orders?limit=10&page=2").json()["orders"]) == 10
+    refused = client.get("/v1/orders?limit=10&page=3")
+    assert (refused.status_code, refused.json()["key"]) == (400, "page_over_limit")
+    assert "higher than 2" in refused.json()["details"]
+    assert client.get("/v1/exports?page=100").status_code == 200
+
+
+def test_a_list_without_pages_is_no_switch():
+    with pytest.raises(ValueError, match="listing_pages"):
+        Switches(listing_pages=0)
+
+
 @pytest.mark.parametrize(("value", "first"), [("newest_first", "o5"), ("newest_last", "o0")])
 def test_default_sort(six, connect, ids, value, first):
     assert ids(connect(six(default_sort=value)).get("/v1/orders"))[0] == first

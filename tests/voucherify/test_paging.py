@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders_connector.sources.voucherify.paging import (
-    LAST_PAGE,
     MAX_LIMIT,
     REACH,
     MalformedPage,
+    PageFacts,
     PageReader,
+    Reach,
     next_request,
     salvage,
 )
@@ -23,22 +24,39 @@ def order(name, updated_at="2026-03-01T00:00:00Z"):
     return {"id": name, "updated_at": updated_at}
 
 
-@given(st.integers(min_value=1, max_value=9_899))
-def test_each_page_overlaps_what_was_read_and_goes_beyond_it(read):
-    request = next_request(read)
-    assert request.start < read < request.start + request.limit
-    assert 1 <= request.page <= LAST_PAGE
+REACHES = st.builds(Reach, pages=st.integers(1, 100))
+
+
+@given(reach=REACHES, share=st.floats(0, 1), overlap=st.integers(1, 99))
+def test_each_page_overlaps_what_was_read_and_goes_beyond_it(reach, share, overlap):
+    read = 1 + int(share * (reach.orders - 1))
+    request = next_request(read, reach, overlap=overlap)
+    if request is None:
+        return
+    assert request.start <= read - overlap
+    assert read < request.start + request.limit
+    assert 1 <= request.page <= reach.pages
     assert 1 <= request.limit <= MAX_LIMIT
+
+
+@given(reach=REACHES)
+def test_pages_that_overlap_by_two_rows_or_one_reach_the_end_or_the_last_page_of_100(reach):
+    read, pages = 0, 0
+    while request := next_request(read, reach, overlap=2) or next_request(read, reach):
+        read, pages = request.start + request.limit, pages + 1
+    end = reach.orders if reach.pages < 100 else reach.last_request.start
+    assert read == end
+    assert pages <= 1.2 * end / 100 + 1
 
 
 @pytest.mark.parametrize("read", [9_900, REACH])
 def test_no_page_overlaps_and_adds_at_row_9900_and_at_the_end(read):
-    assert next_request(read) is None
+    assert next_request(read, Reach()) is None
 
 
 def test_the_overlap_costs_less_than_a_fifth_more_pages():
     read, pages = 0, 0
-    while (request := next_request(read)) is not None:
+    while (request := next_request(read, Reach())) is not None:
         read, pages = request.start + request.limit, pages + 1
     assert (read, pages) == (9_900, 115)
 
@@ -52,6 +70,27 @@ def test_a_page_tells_its_times_and_what_was_seen_before():
     second = reader.read(page_of(order("b"), order("c", None), total=3))
     assert (second.anchors, second.fresh, second.ends_with_null) == (1, 1, True)
     assert reader.orders_seen == 3
+
+
+def test_a_page_tells_how_it_begins_and_ends_by_the_rows_that_are_orders():
+    broken = [3, {"id": "x", "updated_at": "soon"}]
+    tied = [order("a", "2026-03-02T00:00:00Z"), order("b"), order("c")]
+    facts = PageReader("updated_at").read(page_of(*broken, *tied, *broken))
+    assert facts.first.isoformat() == "2026-03-02T00:00:00+00:00"
+    assert facts.last.isoformat() == "2026-03-01T00:00:00+00:00"
+    assert (facts.tied, facts.starts_with_null, facts.ends_with_null) == (4, False, False)
+    nulls = PageReader("updated_at").read(page_of(order("a", None), {"id": "b"}))
+    assert (nulls.first, nulls.tied, nulls.starts_with_null) == (None, 2, True)
+    assert PageReader("updated_at").read(page_of()) == PageFacts()
+
+
+@pytest.mark.parametrize(
+    ("names", "known_first"), [("abcd", True), ("ab", True), ("cd", True), ("acbd", False)]
+)
+def test_a_page_tells_whether_what_is_known_comes_first(names, known_first):
+    reader = PageReader("updated_at")
+    reader.read(page_of(order("a"), order("b")))
+    assert reader.read(page_of(*map(order, names))).known_first is known_first
 
 
 def test_a_row_that_changed_meanwhile_is_no_anchor():

@@ -93,7 +93,7 @@ class Api:
         switches = shop.switches
         default = "-created_at" if switches.default_sort == "newest_first" else "created_at"
         sort = sort_of(query, ORDER_SORTS, default)
-        limit, page = limit_of(query), page_of(query, switches)
+        limit, page = limit_of(query), page_of(query, switches, switches.listing_pages)
         limits = bounds(query, switches)
         start = 0 if page is None else (page - 1) * limit
         self._lists += 1

@@ -27,23 +27,28 @@ def limit_of(query: Mapping[str, str]) -> int:
     return _whole(query, "limit", default=10, most=100)
 
 
-def page_of(query: Mapping[str, str], switches: Switches) -> int | None:
+def page_of(query: Mapping[str, str], switches: Switches, last_page: int = LAST_PAGE) -> int | None:
     """Return `page`, by default 1, or None for a page over the limit that shows as empty.
+
+    Args:
+        query: of the request.
+        switches: say what a page over the limit answers.
+        last_page: highest page that is answered.
 
     Raises:
         ApiError: 400 or 404 for other pages, as the switch `page_over_limit` says.
     """
     page = _whole(query, "page", default=1, most=None)
-    if page <= LAST_PAGE:
+    if page <= last_page:
         return page
-    details = f"Property .page cannot be higher than {LAST_PAGE}"
+    details = f"Property .page cannot be higher than {last_page}"
     if switches.page_over_limit == "empty":
         return None
     if switches.page_over_limit == "not_found":
         raise ApiError(404, extra={"details": details})
     if switches.page_over_limit == "invalid_query_params":
         raise bad_query(details)
-    message = f"Listing resource above {LAST_PAGE} page is not supported"
+    message = f"Listing resource above {last_page} page is not supported"
     raise ApiError(400, "page_over_limit", message, extra={"details": details})
 
 

@@ -23,7 +23,10 @@ class Switches:
     page_over_limit: Literal["page_over_limit", "invalid_query_params", "not_found", "empty"] = (
         "page_over_limit"
     )
-    """What `page=101` answers: 400 with this key, a 404, or 200 with an empty page."""
+    """What a page too far answers: 400 with this key, a 404, or 200 with an empty page."""
+
+    listing_pages: int = 100
+    """Highest page number that the list of orders answers, from 1; documented as 100."""
 
     default_sort: Literal["newest_first", "newest_last"] = "newest_first"
     """Which way the list is sorted when `order` is absent."""
@@ -174,6 +177,8 @@ class Switches:
             elif value not in typing.get_args(hint):
                 allowed = ", ".join(typing.get_args(hint))
                 raise ValueError(f"switch {name}: {value!r} is not one of {allowed}")
+        if self.listing_pages < 1:
+            raise ValueError("switch listing_pages: a list has at least one page")
 
     @classmethod
     def parse(cls, assignments: Iterable[str]) -> "Switches":

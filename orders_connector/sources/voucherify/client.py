@@ -67,6 +67,7 @@ class VoucherifyClient(VoucherifyEndpoints):
             "max_attempts": account.max_attempts,
             "max_wait_seconds": account.max_wait_seconds,
             "call_budget": account.max_calls_per_run,
+            "reserve": account.reserve,
         }
         return cls(Transport(base_url, **(settings | transport_overrides)))
 
@@ -236,19 +237,37 @@ class VoucherifyClient(VoucherifyEndpoints):
             waited += pause
             pause = min(2 * pause, _LONGEST_POLL)
 
+    async def find_orders_export(
+        self, parameters: Mapping[str, Any], *, since: datetime
+    ) -> Export | None:
+        """Look among the newest 100 exports for one of orders with these parameters.
+
+        Args:
+            parameters: As they were sent; the source may have completed them.
+            since: Earliest `created_at`, by the source's clock.
+        """
+        newest = await self.list_exports(order="-created_at")
+        return self._first_match(newest.model.exports, parameters, since)
+
     async def _find_orders_export(self, parameters: Mapping[str, Any], began: float) -> str | None:
         newest = await self.list_exports(order="-created_at")
         # By the server's clock: ours may be wrong by minutes.
         now = newest.answer.date or datetime.now(UTC)
         ago = self.transport.clock() - began + _CLOCK_SLACK_SECONDS
-        since = now - timedelta(seconds=ago)
-        for export in newest.model.exports:
+        found = self._first_match(newest.model.exports, parameters, now - timedelta(seconds=ago))
+        return found.id if found else None
+
+    @staticmethod
+    def _first_match(
+        exports: Sequence[Export], parameters: Mapping[str, Any], since: datetime
+    ) -> Export | None:
+        for export in exports:
             if (
                 export.exported_object == "order"
                 and _same_parameters(export.parameters or {}, parameters)
                 and _parsed(export.created_at) >= since
             ):
-                return export.id
+                return export
         return None
 
 

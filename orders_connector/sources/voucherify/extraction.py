@@ -3,27 +3,26 @@
 Two walks, newest first: by `updated_at` for what changed, by `created_at` for orders that were
 never updated (their `updated_at` is null, and where nulls stand in a sort is not documented).
 Descending, because a row that is updated meanwhile moves to the top, where the next load finds it;
-ascending walks lose its neighbours.
+ascending walks lose its neighbours. A window in the past is sought first, by page number.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from orders_connector.errors import UnreadableAnswer
+from orders_connector.errors import NotFound, PageOverLimit, RequestRejected, UnreadableAnswer
 from orders_connector.sources.base import PageSink, PayloadContract, Reading, Walk, Window
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.paging import (
-    LAST_REQUEST,
-    MAX_LIMIT,
-    REACH,
     MalformedPage,
     PageFacts,
     PageReader,
     PageRequest,
+    Reach,
     next_request,
     salvage,
 )
@@ -44,11 +43,17 @@ CONTRACT = PayloadContract(
 )
 MAX_REREADS = 25
 MALFORMED_ATTEMPTS = 3
+DOCUMENTED = Reach()
 INSTANT = timedelta(microseconds=1)
 
 
 class ListingWalk:
-    """One walk down one sort order. It can stop, and go on deeper later."""
+    """One walk down one sort order. It can stop, and go on deeper later.
+
+    Attributes:
+        evidence: What the walk did and how it ended.
+        reach: How far page numbers go, as far as is known; a page that is refused shows more.
+    """
 
     def __init__(
         self,
@@ -56,8 +61,10 @@ class ListingWalk:
         pages: PageSink,
         sort_key: SortKey,
         on_page: Callable[[int], None],
+        reach: Reach = DOCUMENTED,
     ) -> None:
         self.evidence = Walk(order=f"-{sort_key}", floor=None)
+        self.reach = reach
         self._order: Literal["-updated_at", "-created_at"] = f"-{sort_key}"  # type: ignore[assignment]
         self._client = client
         self._pages = pages
@@ -65,6 +72,9 @@ class ListingWalk:
         self._on_page = on_page
         self._read = 0  # rows of the listing that are behind us
         self._back = 0  # pages stepped back since the last page that was tied to earlier ones
+        self._last: PageFacts | None = None  # the last page that was tied to earlier ones
+        self._top: datetime | None = None  # rows with this key or a newer one are not wanted
+        self._nulls_first = False
 
     async def head(self) -> Walk:
         """Read the first page only."""
@@ -72,6 +82,42 @@ class ListingWalk:
         if not self.evidence.ended:
             self.evidence.ended = "head"
         return self.evidence
+
+    async def seek(self, newest: datetime) -> None:
+        """Find where rows older than `newest` begin, so that the walk starts there; call it first.
+
+        Page numbers are random access, so this takes about log2(pages) calls. What they show is
+        kept, but proves nothing: the listing may move between them. The walk reads the page where
+        it starts once more, and a page that begins with `newest` or later has every older row on
+        it or behind it.
+
+        Args:
+            newest: End of the window, exclusive, UTC.
+
+        Raises:
+            SourceError: a call failed for good.
+            CallBudgetExhausted: the run may make no more calls.
+        """
+        walk, limit = self.evidence, self.reach.limit
+        self._top = newest
+        first, walk.asked_at = await self._fetch(PageRequest(1, limit))
+        walk.sought += 1
+        walk.first_total, walk.head = first.total, first.newest
+        self._nulls_first = first.starts_with_null
+        pages = self.reach.pages
+        if first.total is not None:
+            pages = min(pages, -(-first.total // limit))
+        above, below = 1, pages + 1
+        while below - above > 1:
+            middle = (above + below) // 2
+            walk.sought += 1
+            facts = await self._fetch_within_reach(PageRequest(middle, limit))
+            if facts is not None and self._stands_above(facts):
+                above = middle
+            else:
+                below = middle
+        self._reader.forget()
+        self._read = (above - 1) * limit + 1 if above > 1 else 0
 
     async def down_to(self, floor: datetime | None) -> Walk:
         """Read on until a row lies below `floor`; None reads to the end of the listing.
@@ -82,16 +128,11 @@ class ListingWalk:
         walk.floor = floor
         if walk.ended in {"floor", "nulls", "head"}:
             walk.ended = ""
-        if walk.oldest is not None and floor is not None and walk.oldest < floor:
-            walk.ended = "floor"
+            self._stop_at(floor, self._last)
         while not walk.ended:
             facts = await self._step()
-            if walk.ended:
-                break
-            if floor is not None and facts.oldest is not None and facts.oldest < floor:
-                walk.ended = "floor"
-            elif floor is not None and facts.ends_with_null and walk.head is not None:
-                walk.ended = "nulls"
+            if not walk.ended:
+                self._stop_at(floor, facts)
         walk.orders_seen = self._reader.orders_seen
         return walk
 
@@ -99,17 +140,39 @@ class ListingWalk:
         """Free the page reader."""
         self._reader.close()
 
-    async def _step(self) -> PageFacts:
-        walk = self.evidence
-        request = next_request(self._read)
+    def _stop_at(self, floor: datetime | None, page: PageFacts | None) -> None:
+        if floor is None or page is None:
+            return
+        if page.oldest is not None and page.oldest < floor:
+            self.evidence.ended = "floor"
+        elif page.first is not None and page.ends_with_null:
+            self.evidence.ended = "nulls"
+
+    async def _step(self) -> PageFacts | None:
+        """Read one page; None when it is tied to nothing and the walk stepped back."""
+        walk, reach = self.evidence, self.reach
+        # A page that shows a row newer than all ties at the end of the last page shows the ties
+        # too, in whatever order they come this time. More ties than a page holds cannot be shown
+        # so: there the order of the rows must be the one we know.
+        ties = self._last.tied if self._last else 0
+        request = next_request(self._read, reach, overlap=ties + 1)
+        among_ties = request is None
+        request = request or next_request(self._read, reach)
         if request is None:
             return await self._last_page()
-        facts, asked_at = await self._fetch(request)
-        if walk.pages == 1:
-            walk.first_total, walk.asked_at = facts.total, asked_at
-        if request.start > 0 and facts.count and not facts.anchors:
+        if walk.asked_at is None and walk.pages == 0:
+            facts, walk.asked_at = await self._fetch(request)
+            walk.first_total = facts.total
+        else:
+            found = await self._fetch_within_reach(request)
+            if found is None:
+                return None
+            facts = found
+        if request.start > 0 and not self._is_tied(facts, among_ties=among_ties):
             self._step_back()
-            return facts
+            return None
+        if request.start == 0:
+            self._nulls_first = facts.starts_with_null
         self._back = 0
         self._read = request.start + facts.count
         self._note(facts)
@@ -121,21 +184,45 @@ class ListingWalk:
             self._step_back()
         return facts
 
-    async def _last_page(self) -> PageFacts:
-        """Read rows 9,900 to 9,999, which no page overlaps, between two looks at the page before.
+    def _stands_above(self, facts: PageFacts) -> bool:
+        """True when every row that is wanted stands on the page or behind it."""
+        if facts.starts_with_null:
+            return self._nulls_first
+        return self._top is not None and facts.first is not None and facts.first >= self._top
 
-        The page before must be wholly known afterwards and the count must not have changed.
+    def _is_tied(self, facts: PageFacts, *, among_ties: bool) -> bool:
+        """True when no row that is wanted stands between the last page and this one."""
+        last = self._last
+        if self._stands_above(facts):
+            return True
+        if last is None or not facts.anchors:
+            return False
+        if among_ties and facts.first == last.last:
+            return facts.known_first
+        if facts.first is None:
+            return False
+        if last.last is None:
+            return last.ends_with_null and not self._nulls_first
+        return facts.first > last.last
+
+    async def _last_page(self) -> PageFacts | None:
+        """Read the last page where none overlaps it, between two looks at the page before.
+
+        These are rows 9,900 to 9,999 of a listing with 100 pages. The page before must be wholly
+        known afterwards and the count must not have changed.
         """
-        walk = self.evidence
-        if self._read >= REACH:
+        walk, request = self.evidence, self.reach.last_request
+        if self._read != request.start:
             walk.ended = "cap"
-            return PageFacts(0, None, None, None, False, 0, 0)
-        facts, _ = await self._fetch(LAST_REQUEST)
-        before, _ = await self._fetch(PageRequest(LAST_REQUEST.page - 1, MAX_LIMIT))
+            return None
+        facts = await self._fetch_within_reach(request)
+        if facts is None:
+            return None
+        before, _ = await self._fetch(request._replace(page=request.page - 1))
         if before.fresh or before.total != facts.total:
             self._step_back()
-            return facts
-        self._read = LAST_REQUEST.start + facts.count
+            return None
+        self._read = request.start + facts.count
         self._note(facts)
         walk.ended = "end" if facts.total is not None and self._read >= facts.total else "cap"
         return facts
@@ -146,20 +233,44 @@ class ListingWalk:
         self._back += 1
         if walk.rereads > MAX_REREADS:
             walk.ended = "moving"
-        self._read = max(0, self._read - MAX_LIMIT * self._back)
+        self._read = max(0, self._read - self.reach.limit * self._back)
         if self._read == 0:
             self._reader.forget()
+            self._last = None
         logger.info(
             "the listing moved under the walk by %s; reading from row %s", walk.order, self._read
         )
 
     def _note(self, facts: PageFacts) -> None:
         walk = self.evidence
+        self._last = facts
         walk.last_total = facts.total
         if walk.head is None:
             walk.head = facts.newest
         if facts.oldest is not None:
             walk.oldest = min(facts.oldest, walk.oldest or facts.oldest)
+
+    async def _fetch_within_reach(self, request: PageRequest) -> PageFacts | None:
+        """Ask for a page of a listing whose first page was answered.
+
+        Returns:
+            None when page numbers end before it, which is then known: the page is refused, or it
+            is empty although the source counts more rows than stand before it.
+        """
+        try:
+            facts, _ = await self._fetch(request)
+        except (PageOverLimit, RequestRejected, NotFound) as error:
+            # Of a request that is wrong in itself, page 1 would have told already.
+            wrong = isinstance(error, RequestRejected) and error.key != "invalid_query_params"
+            if request.page == 1 or wrong:
+                raise
+        else:
+            beyond_reach = facts.total is None or facts.total > request.start
+            if request.page == 1 or facts.count or not beyond_reach:
+                return facts
+        self.reach = replace(self.reach, pages=request.page - 1)
+        logger.warning("the listing by %s ends at page %s", self._order, self.reach.pages)
+        return None
 
     async def _fetch(self, request: PageRequest) -> tuple[PageFacts, datetime | None]:
         """Ask for a page until it is readable, and keep it."""
@@ -206,14 +317,16 @@ class ListingExtraction:
         *,
         overlap: timedelta,
         progress: Progress | None = None,
+        reach: Reach = DOCUMENTED,
     ) -> None:
         self._orders = 0
         self._total: int | None = None
         self._progress = progress
         self._asked = Window(datetime.min.replace(tzinfo=UTC))
         self._overlap = overlap
-        self._updated = ListingWalk(client, pages, "updated_at", self._on_page)
-        self._created = ListingWalk(client, pages, "created_at", self._on_page)
+        self._reach = reach
+        self._updated = ListingWalk(client, pages, "updated_at", self._on_page, reach)
+        self._created = ListingWalk(client, pages, "created_at", self._on_page, reach)
 
     def _on_page(self, orders: int) -> None:
         self._orders += orders
@@ -239,12 +352,38 @@ class ListingExtraction:
         self._asked = asked
         head = await self._updated.head()
         self._total = head.first_total
-        whole = first_load and (head.first_total or 0) <= REACH
+        whole = first_load and (head.first_total or 0) <= self._reach.orders
         if not whole:
             await self._updated.down_to(self._floor("updated_at", asked, watermarks))
         await self._created.down_to(None if whole else self._floor("created_at", asked, watermarks))
         if whole and self._created.evidence.ended != "end":
             await self._updated.down_to(asked.start - self._overlap)
+        return self.reading(asked)
+
+    async def read_past(self, asked: Window) -> Reading:
+        """Seek a window that ended in the past and read it; the head of the listing stays unread.
+
+        Cheaper than `read` where the window lies more than a few pages down. A back-dated order is
+        found when it lies in the window, but the counts cannot tell whether others exist.
+
+        Args:
+            asked: Window of version_at to cover, with an end, on a fresh extraction.
+
+        Returns:
+            What is proven of the window. No watermarks: it says nothing about the head.
+
+        Raises:
+            ValueError: the window has no end.
+            SourceError: a call failed for good. What was read until then is kept.
+            CallBudgetExhausted: the run may make no more calls.
+        """
+        if asked.end is None:
+            raise ValueError("a window in the past has an end")
+        self._asked = asked
+        for walk in (self._updated, self._created):
+            await walk.seek(asked.end)
+            self._total = walk.evidence.first_total
+            await walk.down_to(asked.start - self._overlap)
         return self.reading(asked)
 
     async def go_deeper(self) -> Reading:
@@ -267,35 +406,45 @@ class ListingExtraction:
     def reading(self, asked: Window) -> Reading:
         """Say what the walks so far prove of `asked`."""
         updated, created = self._updated.evidence, self._created.evidence
+        sought = bool(updated.sought or created.sought)
         reading = Reading(
             window=asked,
             total=_total(created),
             walks=[updated, created],
-            read_everything=created.ended == "end",
+            read_everything=created.ended == "end" and not sought,
         )
         start = self._proven_from(asked, updated, created)
         # The source's own clock says until when the listing was read; without it, its newest row.
         heads = [head for head in (updated.head, created.head) if head is not None]
         end = updated.asked_at or max(heads, default=None)
-        if start is None:
+        if sought and end is not None and asked.end is not None:
+            end = min(end, asked.end)
+        out_of_reach = sought and start is not None and end is not None and end <= start
+        if start is None or (out_of_reach and start > asked.start):
+            start = None
             reading.missing = [asked]
         elif start > asked.start:
             reading.missing = [Window(asked.start, start)]
         if start is not None and end is not None:
             # Nothing is claimed when no time has passed since the last load.
             reading.proven = Window(start, end) if start < end else None
-            reading.watermarks = {
-                key: walk.head
-                for key, walk in (("updated_at", updated), ("created_at", created))
-                if walk.head is not None
-            }
+            if not sought:
+                reading.watermarks = {
+                    key: walk.head
+                    for key, walk in (("updated_at", updated), ("created_at", created))
+                    if walk.head is not None
+                }
         if reading.missing:
-            reading.reason = _why(updated, created)
+            reading.reason = _why(updated, created, self._orders_in_reach())
         return reading
+
+    def _orders_in_reach(self) -> int:
+        return min(self._updated.reach.orders, self._created.reach.orders)
 
     @staticmethod
     def _proven_from(asked: Window, updated: Walk, created: Walk) -> datetime | None:
-        if created.ended == "end" or (updated.proven and created.proven):
+        everything = created.ended == "end" and not created.sought
+        if everything or (updated.proven and created.proven):
             return asked.start
         starts = [asked.start]
         for walk in (updated, created):
@@ -318,13 +467,13 @@ def _total(created: Walk) -> int | None:
     return min(created.first_total, created.last_total)
 
 
-def _why(updated: Walk, created: Walk) -> str:
+def _why(updated: Walk, created: Walk, reach: int) -> str:
     if "moving" in (updated.ended, created.ended):
         return (
             f"the listing did not hold still: {updated.rereads + created.rereads} pages were read "
             "again without finding the place; run again at a quieter time"
         )
     return (
-        f"the listing ends at {REACH:,} orders per sort order and the window begins before "
+        f"the listing ends at {reach:,} orders per sort order and the window begins before "
         "that; older orders need an export"
     )

@@ -1,0 +1,148 @@
+"""What one run holds about the account that it loads: its client, what it knows, what it spent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, TypedDict
+
+import duckdb
+
+from orders_connector.config import Account, Settings
+from orders_connector.landing.coverage import ExtractionRecord, LoadState, record_extraction
+from orders_connector.landing.raw_log import Landed
+from orders_connector.landing.settings_tables import write_settings
+from orders_connector.sources.base import Reading
+from orders_connector.sources.voucherify.client import VoucherifyClient
+from orders_connector.sources.voucherify.profile import Profile
+from orders_connector.warehouse.configured import warehouse_connection
+from orders_connector.warehouse.database import count_rows, transaction
+
+__all__ = ["AccountLoad", "Commit"]
+
+Strategy = Literal["listing", "export", "hydration", "reconciliation", "probe"]
+
+
+class Origin(TypedDict):
+    """Where landed rows come from."""
+
+    source: str
+    account: str
+    extraction_id: str
+    loaded_at: datetime
+
+
+@dataclass
+class Commit:
+    """What a transaction of a load works with."""
+
+    con: duckdb.DuckDBPyConnection
+    extraction_id: str
+    at: datetime
+    load: AccountLoad
+
+    @property
+    def origin(self) -> Origin:
+        """Arguments that every landing function takes."""
+        return Origin(
+            source=self.load.account.source,
+            account=self.load.account.name,
+            extraction_id=self.extraction_id,
+            loaded_at=self.at,
+        )
+
+    @property
+    def unnamed(self) -> int:
+        """Rows of this account in quarantine that have no identity."""
+        account = self.load.account
+        return count_rows(
+            self.con,
+            "ops.quarantine",
+            f"source = '{account.source}' and account = '{account.name}' and order_id is null",
+        )
+
+
+@dataclass
+class AccountLoad:
+    """One run over one account.
+
+    Attributes:
+        known_orders: Orders the warehouse knows and does not hold for deleted.
+        accepted_difference: Orders the source counts beyond those, with a reason.
+        progress: Told what is going on, in words.
+    """
+
+    settings: Settings
+    account: Account
+    client: VoucherifyClient
+    state: LoadState
+    profile: Profile
+    progress: Callable[[str], None] = lambda _: None
+    known_orders: int = 0
+    accepted_difference: int = 0
+    landed: Landed = field(default_factory=Landed)
+    last_extraction_id: str = ""
+    _calls: int = 0
+    _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.known_orders = self.state.known_orders
+        self.accepted_difference = self.state.accepted_difference
+
+    def commit(
+        self,
+        strategy: Strategy,
+        reading: Reading,
+        work: Callable[[Commit], Landed],
+        *,
+        started_at: datetime,
+        status: Callable[[], str],
+        gone: Callable[[], int] = lambda: 0,
+        memory_limit: str | None = None,
+    ) -> str:
+        """Land and record one extraction in one transaction and return its id.
+
+        Args:
+            strategy: How the orders were read.
+            reading: What is proven; `work` may still change it.
+            work: Lands; what it raises rolls everything back.
+            started_at: First request, UTC.
+            status: Asked for after `work`: complete, incomplete or failed.
+            gone: Asked for after `work`: orders that `work` marked as gone.
+            memory_limit: For DuckDB, where the configuration sets none.
+        """
+        now = datetime.now(UTC)
+        extraction_id = f"ext_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
+        transport = self.client.transport
+        with (
+            warehouse_connection(self.settings, memory_limit=memory_limit) as con,
+            transaction(con),
+        ):
+            write_settings(con, self.settings)
+            landed = work(Commit(con, extraction_id, now, self))
+            known = self.known_orders + landed.new_orders - gone()
+            record_extraction(
+                con,
+                ExtractionRecord(
+                    extraction_id=extraction_id,
+                    source=self.account.source,
+                    account=self.account.name,
+                    strategy=strategy,
+                    status=status(),
+                    started_at=started_at,
+                    ended_at=datetime.now(UTC),
+                    calls=transport.calls - self._calls,
+                    bytes_received=transport.bytes_received - self._bytes,
+                    known_orders=known,
+                    accepted_difference=self.accepted_difference,
+                    reading=reading,
+                    landed=landed,
+                ),
+            )
+        self.known_orders = known
+        self._calls, self._bytes = transport.calls, transport.bytes_received
+        self.landed += landed
+        self.last_extraction_id = extraction_id
+        return extraction_id

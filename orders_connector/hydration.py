@@ -1,0 +1,330 @@
+"""Fetches in full the orders that are known from exports alone.
+
+First from the pages of the listing that hold many of them (its four ends), then one by one, newest
+business date first. Everything is landed in batches, so a run that stops at any point, or whose
+budget ends, is continued by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import get_args
+
+import duckdb
+
+from orders_connector.account_load import AccountLoad, Commit
+from orders_connector.errors import (
+    CallBudgetExhausted,
+    NotFound,
+    PageOverLimit,
+    SourceError,
+    UnreadableAnswer,
+)
+from orders_connector.landing.raw_log import EXPORT, GONE, Landed, land, land_gone
+from orders_connector.landing.spool import Spool
+from orders_connector.sources.base import Reading, Window
+from orders_connector.sources.voucherify.endpoints import MAX_LIMIT, OrderSort
+from orders_connector.sources.voucherify.extraction import CONTRACT
+from orders_connector.warehouse.configured import warehouse_connection
+
+__all__ = ["Hydrated", "awaiting_items", "hydrate"]
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 8  # requests; the source's limits hold back what is too many
+ORDERS_PER_COMMIT = 500
+PAGES_PER_COMMIT = 25
+# A page is worth its call when it holds more orders than a call for one brings.
+WORTH_A_PAGE, FRUITLESS_PAGES = 2, 3
+FEW = 25  # orders for which looking for such pages is not worth it
+
+# Orders whose newest state is known from an export alone, with their business date as the models
+# derive it.
+AWAITING = f"""
+    select r.order_id,
+        any_value(coalesce(
+            try_cast(json_extract_string(e.payload, a.business_date_path) as timestamptz),
+            try_cast(json_extract_string(e.payload, '$.created_at') as timestamptz),
+            e.version_at
+        ) at time zone a.time_zone)::date as order_date
+    from (
+        select order_key, order_id,
+            arg_max(version_id, (version_at, version_id)) filter (where channel = '{EXPORT}')
+                as version_id,
+            max(version_at) filter (where channel = '{EXPORT}') as header_at,
+            max(version_at) filter (where channel not in ('{EXPORT}', '{GONE}')) as full_at,
+            arg_max(channel, version_id) as newest
+        from raw.order_payloads
+        where source = $source and account = $account and quarantine_reason is null
+        group by order_key, order_id
+        having header_at > coalesce(full_at, '-infinity') and newest <> '{GONE}'
+    ) as r
+    inner join raw.order_payloads as e on e.version_id = r.version_id
+    inner join ops.accounts as a on a.source = $source and a.account = $account
+    group by r.order_id
+"""
+
+
+@dataclass
+class Hydrated:
+    """What was done for orders known from exports alone.
+
+    Attributes:
+        orders: Orders whose items came.
+        gone: Orders that are not there any more.
+        calls: Requests made.
+        awaiting: Orders that still wait, those included whose answer could not be read.
+        error: What stopped it before its time; the next run goes on.
+    """
+
+    orders: int = 0
+    gone: int = 0
+    calls: int = 0
+    awaiting: int = 0
+    error: Exception | None = None
+
+
+def awaiting_items(con: duckdb.DuckDBPyConnection, source: str, account: str) -> int:
+    """Return how many orders are known from exports alone."""
+    query = f"select count(*) from ({AWAITING})"
+    return int(con.execute(query, {"source": source, "account": account}).fetchall()[0][0])
+
+
+async def hydrate(
+    load: AccountLoad,
+    *,
+    most_calls: int | None,
+    days: tuple[date, date] | None = None,
+) -> Hydrated:
+    """Fetch waiting orders until none waits or the calls are used up.
+
+    Args:
+        load: The account's load.
+        most_calls: Requests to spend; None for as many as the budget allows.
+        days: Only orders of these business dates, the first inclusive, the last exclusive.
+
+    Returns:
+        What was done; a source that fails or a budget that ends is told there, not raised.
+    """
+    with _Queue(load, days) as queue:
+        run = _Hydration(load, queue, most_calls)
+        if queue.waiting():
+            try:
+                if queue.waiting() > FEW:
+                    await run.harvest()
+                await run.fetch()
+            except (SourceError, CallBudgetExhausted) as error:
+                logger.warning("fetching items stopped: %s", error)
+                run.done.error = error
+        run.done.awaiting = queue.waiting() + run.unreadable
+        return run.done
+
+
+class _Queue:
+    """Orders that wait, in a database of its own: the warehouse is not held over HTTP."""
+
+    def __init__(self, load: AccountLoad, days: tuple[date, date] | None) -> None:
+        account = load.account
+        with warehouse_connection(load.settings) as con:
+            waiting = con.sql(
+                f"select order_id, order_date from ({AWAITING})",
+                params={"source": account.source, "account": account.name},
+            ).to_arrow_table()
+            self.harvested = _harvested(con, account.source, account.name)
+        self._con = duckdb.connect()
+        self._con.execute("set threads = 1")
+        self._con.register("found", waiting)
+        self._con.execute(
+            "create table waiting as"
+            " select order_id, row_number() over (order by order_date desc, order_id) as place"
+            " from found where $first is null or order_date >= $first and order_date < $last",
+            {"first": days[0] if days else None, "last": days[1] if days else None},
+        )
+        self._con.unregister("found")
+
+    def __enter__(self) -> _Queue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._con.close()
+
+    def waiting(self) -> int:
+        """Return how many orders wait."""
+        return int(self._con.execute("select count(*) from waiting").fetchall()[0][0])
+
+    def next(self, count: int) -> list[str]:
+        """Return the ids of the newest orders that wait."""
+        rows = self._con.execute(
+            "select order_id from waiting order by place limit ?", [count]
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def take(self, ids: list[str]) -> int:
+        """Note that orders came and return how many of them had waited."""
+        rows = self._con.execute(
+            "delete from waiting where order_id in (select unnest($ids::varchar[]))", {"ids": ids}
+        ).fetchall()
+        return int(rows[0][0])
+
+    def take_page(self, body: bytes) -> int:
+        """Note that the orders of a page came and return how many of them had waited."""
+        rows = self._con.execute(
+            "delete from waiting where order_id in"
+            " (select unnest(json_extract_string($body::json, '$.orders[*].id')))",
+            {"body": body.decode("utf-8")},
+        ).fetchall()
+        return int(rows[0][0])
+
+
+class _Hydration:
+    def __init__(self, load: AccountLoad, queue: _Queue, most_calls: int | None) -> None:
+        self._load = load
+        self._queue = queue
+        self._most_calls = most_calls
+        self._calls_before = load.client.transport.calls
+        self._first = queue.waiting()
+        self.unreadable = 0
+        self.done = Hydrated()
+
+    async def harvest(self) -> None:
+        """Read pages of the listing from its ends while they hold orders that wait."""
+        for order in get_args(OrderSort):
+            page = self._queue.harvested.get(order, 0)
+            if page is None:
+                continue
+            fruitless = 0
+            while fruitless < FRUITLESS_PAGES and page < self._load.profile.last_page:
+                last = min(page + PAGES_PER_COMMIT, self._load.profile.last_page)
+                with self._spool() as spool:
+                    while page < last and fruitless < FRUITLESS_PAGES and self._left():
+                        page += 1
+                        gained = await self._page(spool, order, page)
+                        if gained is None:
+                            fruitless = FRUITLESS_PAGES
+                            break
+                        fruitless = 0 if gained >= WORTH_A_PAGE else fruitless + 1
+                    ended = fruitless >= FRUITLESS_PAGES or page >= self._load.profile.last_page
+                    self._commit(spool, [], {"harvest": order, "page": page, "ended": ended})
+                if not self._left() or not self._queue.waiting():
+                    return
+
+    async def _page(self, spool: Spool, order: OrderSort, page: int) -> int | None:
+        """Read one page and return how many waiting orders it held; None behind the last one."""
+        try:
+            answer = await self._load.client.list_orders(limit=MAX_LIMIT, page=page, order=order)
+        except (PageOverLimit, UnreadableAnswer):
+            return None
+        try:
+            gained = self._queue.take_page(answer.content)
+        except (duckdb.Error, UnicodeDecodeError):
+            return None  # malformed; its orders are fetched one by one
+        spool.add(answer.content, "list")
+        self.done.orders += gained
+        self._tell()
+        return gained if answer.content.count(b'"id"') else None
+
+    async def fetch(self) -> None:
+        """Fetch orders one by one, newest business date first."""
+        while (count := min(ORDERS_PER_COMMIT, self._left())) > 0:
+            ids = self._queue.next(count)
+            if not ids:
+                return
+            stopped: Exception | None = None
+            gone: list[tuple[str, str]] = []
+            with self._spool() as spool:
+                for start in range(0, len(ids), AT_ONCE):
+                    some = ids[start : start + AT_ONCE]
+                    answers = await asyncio.gather(*map(self._get, some), return_exceptions=True)
+                    for order_id, answer in zip(some, answers, strict=True):
+                        if isinstance(answer, bytes):
+                            spool.add(b'{"orders":[' + answer + b"]}", "get")
+                            self.done.orders += self._queue.take([order_id])
+                        elif isinstance(answer, NotFound):
+                            gone.append((order_id, _as_json(answer)))
+                            self._queue.take([order_id])
+                        elif isinstance(answer, UnreadableAnswer):
+                            logger.warning("order %s cannot be read: %s", order_id, answer)
+                            self.unreadable += self._queue.take([order_id])
+                        elif isinstance(answer, SourceError | CallBudgetExhausted):
+                            stopped = stopped or answer
+                        else:
+                            raise answer
+                    self._tell()
+                    if stopped:
+                        break
+                self._commit(spool, gone, {"fetched": spool.pages, "gone": len(gone)})
+            if stopped:
+                raise stopped
+
+    async def _get(self, order_id: str) -> bytes:
+        return (await self._load.client.get_order(order_id)).content
+
+    def _commit(
+        self, spool: Spool, gone: list[tuple[str, str]], evidence: dict[str, object]
+    ) -> None:
+        if not spool.pages and not gone and "harvest" not in evidence:
+            return
+        now = datetime.now(UTC)
+        reading = Reading(Window(now, now))
+        reading.exports.append(evidence)
+        vanished = 0
+
+        def work(commit: Commit) -> Landed:
+            nonlocal vanished
+            landed = land(commit.con, spool.batches, contract=CONTRACT, **commit.origin)
+            vanished = land_gone(commit.con, gone, **commit.origin)
+            return landed
+
+        self._load.commit(
+            "hydration",
+            reading,
+            work,
+            started_at=now,
+            status=lambda: "complete",
+            gone=lambda: vanished,
+            memory_limit=spool.landing_memory,
+        )
+        self.done.gone += vanished
+        self.done.calls = self._load.client.transport.calls - self._calls_before
+
+    @contextmanager
+    def _spool(self) -> Iterator[Spool]:
+        with Spool(self._load.settings.warehouse.path.parent) as spool:
+            yield spool
+
+    def _left(self) -> int:
+        if self._most_calls is None:
+            return ORDERS_PER_COMMIT
+        spent = self._load.client.transport.calls - self._calls_before
+        return max(0, self._most_calls - spent)
+
+    def _tell(self) -> None:
+        here = self._first - self._queue.waiting()
+        self._load.progress(f"fetching items of orders: {here:,} of {self._first:,}")
+
+
+def _harvested(con: duckdb.DuckDBPyConnection, source: str, account: str) -> dict[str, int | None]:
+    """Return how far each end of the listing was read since the last export; None for done."""
+    rows = con.execute(
+        "select e.evidence ->> '$[0].harvest', (e.evidence ->> '$[0].page')::integer,"
+        " (e.evidence ->> '$[0].ended')::boolean"
+        " from ops.extractions as e"
+        " where e.source = $source and e.account = $account and e.strategy = 'hydration'"
+        " and e.evidence ->> '$[0].harvest' is not null"
+        " and e.ended_at > (select coalesce(max(changed_at), '-infinity') from ops.export_jobs"
+        "  where source = $source and account = $account and status in ('landed', 'used'))"
+        " order by e.ended_at",
+        {"source": source, "account": account},
+    ).fetchall()
+    return {order: None if ended else page for order, page, ended in rows}
+
+
+def _as_json(answer: NotFound) -> str:
+    told = {"status": answer.status, "key": answer.key, "request_id": answer.request_id}
+    return json.dumps(told)
