@@ -22,7 +22,7 @@ from orders_connector.warehouse.database import count_rows, transaction
 
 __all__ = ["AccountLoad", "Commit"]
 
-Strategy = Literal["listing", "export", "hydration", "reconciliation", "probe"]
+Strategy = Literal["listing", "export", "hydration", "reconciliation", "erasure", "probe", "plan"]
 
 
 class Origin(TypedDict):

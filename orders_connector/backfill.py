@@ -384,11 +384,11 @@ def _quarantine_lines(commit: Commit, piece: ExportedPiece) -> int:
             [
                 commit.origin["source"],
                 commit.origin["account"],
-                f"line {line.number} of the export of {piece.window}: {line.reason}",
-                line.text,
-                line.text,
+                f"line {line.line} of the export of {piece.window}: {line.reason}",
+                line.raw,
+                line.raw,
                 commit.extraction_id,
-                line.number,
+                line.line,
                 commit.at,
             ],
         )

@@ -100,8 +100,7 @@ def call_budget(account: Account, allowance: Allowance) -> int | None:
 
 def budget_reason(account: Account, allowance: Allowance) -> str:
     """Return why `call_budget` is what it is, for the argument of that name of `Transport`."""
-    budget = call_budget(account, allowance)
-    if allowance.left is None or allowance.left != budget or budget == account.max_calls_per_run:
+    if allowance.left is None or allowance.left != call_budget(account, allowance):
         return PER_RUN
     return (
         f"its billing cycle had left: of {allowance.quota:,}, {allowance.reserved:,} are reserved "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -33,7 +33,7 @@ from orders_connector.sources.voucherify.endpoints import MAX_LIMIT, OrderSort
 from orders_connector.sources.voucherify.extraction import CONTRACT
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["Hydrated", "awaiting_items", "hydrate"]
+__all__ = ["Hydrated", "hydrate", "waiting_orders"]
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +90,24 @@ class Hydrated:
     error: Exception | None = None
 
 
-def awaiting_items(con: duckdb.DuckDBPyConnection, source: str, account: str) -> int:
-    """Return how many orders are known from exports alone."""
-    query = f"select count(*) from ({AWAITING})"
-    return int(con.execute(query, {"source": source, "account": account}).fetchall()[0][0])
+def waiting_orders(
+    con: duckdb.DuckDBPyConnection, source: str, account: str, days: tuple[date, date] | None
+) -> int:
+    """Return how many orders are known from exports alone.
+
+    Args:
+        con: Connection to the warehouse.
+        source: Kind of API.
+        account: Configured account.
+        days: Only orders of these business dates, the first inclusive, the last exclusive.
+    """
+    first, last = days or (None, None)
+    rows = con.execute(
+        f"select count(*) from ({AWAITING})"
+        " where $first is null or order_date >= $first and order_date < $last",
+        {"source": source, "account": account, "first": first, "last": last},
+    ).fetchall()
+    return int(rows[0][0])
 
 
 async def hydrate(
@@ -101,6 +115,7 @@ async def hydrate(
     *,
     most_calls: int | None,
     days: tuple[date, date] | None = None,
+    walked: Collection[str] = (),
 ) -> Hydrated:
     """Fetch waiting orders until none waits or the calls are used up.
 
@@ -108,6 +123,7 @@ async def hydrate(
         load: The account's load.
         most_calls: Requests to spend; None for as many as the budget allows.
         days: Only orders of these business dates, the first inclusive, the last exclusive.
+        walked: Sort orders of the listing whose pages were all read just now.
 
     Returns:
         What was done; a source that fails or a budget that ends is told there, not raised.
@@ -117,7 +133,7 @@ async def hydrate(
         if queue.waiting():
             try:
                 if queue.waiting() > FEW:
-                    await run.harvest()
+                    await run.harvest(walked)
                 await run.fetch()
             except (SourceError, CallBudgetExhausted) as error:
                 logger.warning("fetching items stopped: %s", error)
@@ -192,42 +208,62 @@ class _Hydration:
         self.unreadable = 0
         self.done = Hydrated()
 
-    async def harvest(self) -> None:
-        """Read pages of the listing from its ends while they hold orders that wait."""
+    async def harvest(self, walked: Collection[str]) -> None:
+        """Read pages of the listing while they hold orders that wait, from both sides of each end.
+
+        An end that holds many of them may share its first pages, or its last ones, with what was
+        read before.
+
+        Args:
+            walked: Sort orders whose pages were all read just now.
+        """
+        last = self._load.profile.last_page
         for order in get_args(OrderSort):
-            page = self._queue.harvested.get(order, 0)
-            if page is None:
+            if order in walked:
                 continue
-            fruitless = 0
-            while fruitless < FRUITLESS_PAGES and page < self._load.profile.last_page:
-                last = min(page + PAGES_PER_COMMIT, self._load.profile.last_page)
-                with self._spool() as spool:
-                    while page < last and fruitless < FRUITLESS_PAGES and self._left():
-                        page += 1
-                        gained = await self._page(spool, order, page)
-                        if gained is None:
-                            fruitless = FRUITLESS_PAGES
-                            break
-                        fruitless = 0 if gained >= WORTH_A_PAGE else fruitless + 1
-                    ended = fruitless >= FRUITLESS_PAGES or page >= self._load.profile.last_page
-                    self._commit(spool, [], {"harvest": order, "page": page, "ended": ended})
+            met = 0  # pages before this one are behind us
+            for side, pages in (("up", range(1, last + 1)), ("down", range(last, 0, -1))):
+                key = f"{order} {side}"
+                reached, ended = self._queue.harvested.get(key, (0, False))
+                if not ended:
+                    rest = [p for p in pages if p > met]
+                    if reached:
+                        rest = rest[rest.index(reached) + 1 :] if reached in rest else []
+                    reached = await self._along(order, key, rest) or reached
+                met = max(met, reached) if side == "up" else met
                 if not self._left() or not self._queue.waiting():
                     return
 
-    async def _page(self, spool: Spool, order: OrderSort, page: int) -> int | None:
-        """Read one page and return how many waiting orders it held; None behind the last one."""
+    async def _along(self, order: OrderSort, key: str, pages: list[int]) -> int:
+        """Read pages until some in a row bring nothing; return the last one read."""
+        fruitless = page = 0
+        for start in range(0, len(pages), PAGES_PER_COMMIT):
+            with self._spool() as spool:
+                for page in pages[start : start + PAGES_PER_COMMIT]:
+                    if not self._left():
+                        break
+                    gained = await self._page(spool, order, page)
+                    fruitless = 0 if gained >= WORTH_A_PAGE else fruitless + 1
+                    if fruitless == FRUITLESS_PAGES:
+                        break
+                ended = fruitless == FRUITLESS_PAGES or page == pages[-1]
+                self._commit(spool, [], {"harvest": key, "page": page, "ended": ended})
+            if ended or not self._left() or not self._queue.waiting():
+                break
+        return page
+
+    async def _page(self, spool: Spool, order: OrderSort, page: int) -> int:
+        """Read one page and return how many waiting orders it held."""
         try:
             answer = await self._load.client.list_orders(limit=MAX_LIMIT, page=page, order=order)
-        except (PageOverLimit, UnreadableAnswer):
-            return None
-        try:
             gained = self._queue.take_page(answer.content)
-        except (duckdb.Error, UnicodeDecodeError):
-            return None  # malformed; its orders are fetched one by one
+        except (PageOverLimit, UnreadableAnswer, duckdb.Error, UnicodeDecodeError) as error:
+            logger.info("page %s by %s brings nothing: %s", page, order, error)
+            return 0  # its orders are fetched one by one
         spool.add(answer.content, "list")
         self.done.orders += gained
         self._tell()
-        return gained if answer.content.count(b'"id"') else None
+        return gained
 
     async def fetch(self) -> None:
         """Fetch orders one by one, newest business date first."""
@@ -309,8 +345,10 @@ class _Hydration:
         self._load.progress(f"fetching items of orders: {here:,} of {self._first:,}")
 
 
-def _harvested(con: duckdb.DuckDBPyConnection, source: str, account: str) -> dict[str, int | None]:
-    """Return how far each end of the listing was read since the last export; None for done."""
+def _harvested(
+    con: duckdb.DuckDBPyConnection, source: str, account: str
+) -> dict[str, tuple[int, bool]]:
+    """Return how far each end of the listing was read since the last export, and if to its end."""
     rows = con.execute(
         "select e.evidence ->> '$[0].harvest', (e.evidence ->> '$[0].page')::integer,"
         " (e.evidence ->> '$[0].ended')::boolean"
@@ -322,7 +360,7 @@ def _harvested(con: duckdb.DuckDBPyConnection, source: str, account: str) -> dic
         " order by e.ended_at",
         {"source": source, "account": account},
     ).fetchall()
-    return {order: None if ended else page for order, page, ended in rows}
+    return {key: (page, ended) for key, page, ended in rows}
 
 
 def _as_json(answer: NotFound) -> str:

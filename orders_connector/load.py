@@ -11,7 +11,7 @@ from orders_connector.landing.settings_tables import write_settings
 from orders_connector.modeling.checks import CheckResult, run_checks
 from orders_connector.modeling.model import Model, load_models
 from orders_connector.modeling.refresh import ModelRefresh, RefreshReport, rebuild_slices, refresh
-from orders_connector.sync import warehouse_connection
+from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import transaction
 from orders_connector.warehouse.publish import Published, publish
 

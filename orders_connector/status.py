@@ -14,7 +14,8 @@ from orders_connector.budget import Allowance, allowance
 from orders_connector.config import Account, Settings
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.sources.base import Window
-from orders_connector.sync import warehouse_connection
+from orders_connector.warehouse.configured import warehouse_connection
+from orders_connector.warehouse.database import count_rows
 
 __all__ = [
     "FRESH_FOR",
@@ -73,6 +74,7 @@ class AccountStatus:
         calls_allowed: Requests that one run may make; None for no limit of our own.
         quarantined: Orders that are missing or outdated in the figures, as their newest version
             cannot be read.
+        awaiting_items: Orders known from exports alone; their items are fetched run by run.
     """
 
     name: str
@@ -85,6 +87,7 @@ class AccountStatus:
     cycle_resets_at: datetime
     calls_allowed: int | None
     quarantined: int
+    awaiting_items: int
 
     @property
     def data_through(self) -> datetime | None:
@@ -216,10 +219,16 @@ def _account_status(
         begin = datetime.combine(account.history_start, time(), UTC)
         gaps = gaps_in(proven, Window(min(begin, proven[-1].end), proven[-1].end))
     last = con.execute(
-        "select status, reason, ended_at, calls, orders_read, versions_landed, source_total,"
-        " known_orders, list_contains(evidence ->> '$[*].ended', 'end')"
-        " from ops.extractions where source = ? and account = ?"
-        " order by ended_at desc limit 1",
+        # A load is what a listing began: exports and items that followed are part of it.
+        "with mine as (from ops.extractions where source = ? and account = ?),"
+        " load as (select coalesce(max(ended_at) filter (where strategy = 'listing'),"
+        "  '-infinity') as began from mine)"
+        " select arg_max(status, ended_at), arg_max_null(reason, ended_at), max(ended_at),"
+        " sum(calls)::bigint, sum(orders_read)::bigint, sum(versions_landed)::bigint,"
+        " arg_max(source_total, ended_at), arg_max(known_orders, ended_at),"
+        " coalesce(bool_or(list_contains(evidence ->> '$[*].ended', 'end')), false)"
+        " from mine, load where strategy in ('listing', 'export') and ended_at >= began"
+        " having count(*) > 0",
         who,
     ).fetchall()
     # A later version that can be read puts an order right again.
@@ -234,6 +243,16 @@ def _account_status(
         f" where q.source = ? and q.account = ?{repaired}",
         who,
     ).fetchall()
+    awaiting = (
+        count_rows(
+            con,
+            "core.orders",
+            f"source = '{account.source}' and account = '{account.name}'"
+            " and detail_level = 'export' and not is_deleted",
+        )
+        if built
+        else 0
+    )
     return AccountStatus(
         name=account.name,
         source=account.source,
@@ -245,6 +264,7 @@ def _account_status(
         cycle_resets_at=budget.resets_at,
         calls_allowed=account.max_calls_per_run,
         quarantined=quarantined,
+        awaiting_items=awaiting,
     )
 
 

@@ -21,9 +21,10 @@ from orders_connector.errors import (
 )
 from orders_connector.hydration import Hydrated, hydrate
 from orders_connector.landing.coverage import coverage_of, gaps_in, load_state
-from orders_connector.landing.profiles import read_profile
+from orders_connector.landing.profiles import note_answer, read_profile
 from orders_connector.landing.raw_log import Landed, land
 from orders_connector.landing.spool import Spool
+from orders_connector.planner import Plan, business_dates, make_plan
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
@@ -32,7 +33,15 @@ from orders_connector.sources.voucherify.profile import Profile
 from orders_connector.turns import turn
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["SyncResult", "account_of", "open_account", "sync_account", "warehouse_connection"]
+__all__ = [
+    "SyncResult",
+    "account_of",
+    "backfill_account",
+    "open_account",
+    "plan_backfill",
+    "sync_account",
+    "warehouse_connection",
+]
 
 Progress = Callable[[int, int | None], None]
 T = TypeVar("T")
@@ -225,23 +234,74 @@ def sync_account(
     return open_account(settings, name, work, doing=doing, **transport)
 
 
+def backfill_account(
+    settings: Settings,
+    name: str,
+    window: Window,
+    *,
+    hydration_calls: int | None = None,
+    progress: Progress | None = None,
+    doing: Callable[[str], None] | None = None,
+    **transport: Any,  # noqa: ANN401 - arguments of Transport
+) -> SyncResult:
+    """Cover a window by whatever reaches it, and fetch the items of its business dates.
+
+    What is covered already is not exported again, and a run that was interrupted is continued.
+    A window that is covered as a whole is read again, as far as the listing reaches it. Arguments
+    and errors are those of `sync_account`, but `hydration_calls` None spends all that the budget
+    of the run allows.
+    """
+
+    async def work(load: AccountLoad) -> SyncResult:
+        run = _Sync(load, progress, hydration_calls, business_dates(window))
+        return await run.run(window)
+
+    return open_account(settings, name, work, doing=doing, **transport)
+
+
+def plan_backfill(settings: Settings, name: str, window: Window, **transport: Any) -> Plan:  # noqa: ANN401
+    """Say what `backfill_account` would do; asks the source at most `MOST_QUESTIONS` times.
+
+    Only these requests are noted in the warehouse. Errors as for `sync_account`.
+    """
+
+    async def work(load: AccountLoad) -> Plan:
+        started_at, known = datetime.now(UTC), load.profile.last_page
+        plan = await make_plan(load, window)
+        reading = Reading(window, total=plan.source_total)
+
+        def note(commit: Commit) -> Landed:
+            pages, who = load.profile.last_page, (load.account.source, load.account.name)
+            if pages < known:
+                why = f"page {pages + 1} of the list was refused or empty"
+                note_answer(commit.con, *who, "last_page", str(pages), why, commit.at)
+            return Landed()
+
+        load.commit("plan", reading, note, started_at=started_at, status=lambda: "complete")
+        return plan
+
+    return open_account(settings, name, work, **transport)
+
+
 @dataclass
 class _Sync:
     load: AccountLoad
     progress: Progress | None
-    hydration_calls: int
+    hydration_calls: int | None
+    days: tuple[date, date] | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     extraction_id: str = ""
     unexplained: bool = False
+    past: bool = False  # the window was covered before, so counts say nothing new
 
     async def run(self, window: Window | None) -> SyncResult:
         load, account = self.load, self.load.account
         backfill, hydrated = Backfill(load), Hydrated()
         covered_to = load.state.covered_to
         begin = covered_to or datetime.combine(account.history_start, time(), UTC)
-        past = bool(window and window.end and covered_to and window.end <= covered_to)
+        self.past = bool(window and window.end and covered_to and window.end <= covered_to)
         error: Exception | None = None
-        if window and past:
+        if window and self.past:
             asked = window
             reading = Reading(window=asked)
             if not self._gaps(asked):
@@ -251,9 +311,11 @@ class _Sync:
             reading, error = await self._list(asked)
         if error is None:
             error = await self._fill(backfill, asked, reading)
-        if error is None and self.hydration_calls:
-            hydrated = await hydrate(load, most_calls=self.hydration_calls)
-            error = hydrated.error
+        if error is None and self.hydration_calls != 0:
+            walked = {walk.order for walk in reading.walks if walk.ended in {"cap", "end"}}
+            hydrated = await hydrate(
+                load, most_calls=self.hydration_calls, days=self.days, walked=walked
+            )
         return self._result(reading, error, backfill, hydrated)
 
     async def _fill(self, backfill: Backfill, asked: Window, listed: Reading) -> Exception | None:
@@ -321,7 +383,7 @@ class _Sync:
                 load.client, spool, overlap=overlap, progress=self.progress, reach=reach
             ) as listing,
         ):
-            if covered_to and asked.end and asked.end <= covered_to:
+            if self.past:
                 awaited = listing.read_past(asked)
             else:
                 awaited = listing.read(
@@ -349,7 +411,7 @@ class _Sync:
 
         def work(commit: Commit) -> Landed:
             landed = land(commit.con, spool.batches, contract=CONTRACT, **commit.origin)
-            if error is None and reading.total is not None:
+            if error is None and reading.total is not None and not self.past:
                 known = load.known_orders + landed.new_orders
                 difference = reading.total - known - commit.unnamed
                 explained = self._explained_difference(reading, difference)

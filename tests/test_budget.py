@@ -175,6 +175,7 @@ def test_a_spent_cycle_is_refused_with_its_figures_and_what_to_do():
         ("max_calls_per_run = 2\ncalls_per_cycle = 10", 1, "raise max_calls_per_run", "cycle"),
         ("calls_per_cycle = 10", 7, "2026-09-01 00:00 UTC", "max_calls_per_run"),
         ("max_calls_per_run = 9\ncalls_per_cycle = 10", 7, "of 10, 1 are reserved", "one run"),
+        ("max_calls_per_run = 2\ncalls_per_cycle = 10", 7, "of 10, 1 are reserved", "one run"),
     ],
 )
 async def test_a_run_that_used_its_budget_says_which_one_it_was(

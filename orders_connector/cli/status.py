@@ -49,6 +49,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
         return
     say("")
     _say_accounts(state)
+    _say_awaiting(state)
     _say_profiles(settings)
     _say_quarantine(state)
     _say_tables(state)
@@ -84,6 +85,16 @@ def _account_row(account: AccountStatus, now: datetime) -> list[str]:
         "" if last.source_total is None else f"{last.source_total:,}",
         f"{account.quarantined:,}",
     ]
+
+
+def _say_awaiting(state: Status) -> None:
+    for account in state.accounts:
+        if account.awaiting_items:
+            known = account.last.known_orders if account.last else 0
+            say(
+                f"  items of {account.name}: {account.awaiting_items:,} of {known:,} orders are "
+                "known from exports alone; their units and products follow run by run"
+            )
 
 
 def _say_profiles(settings: Settings) -> None:

@@ -23,7 +23,9 @@ __all__ = [
     "open_job",
 ]
 
-KEPT = timedelta(days=2)  # an older export is not looked for: its file may be gone
+# An older export is not looked for: its file may be gone. Counted by our own clock (`changed_at`),
+# as the source's (`asked_at`) may differ.
+KEPT = timedelta(days=2)
 
 
 def ask(con: duckdb.DuckDBPyConnection, source: str, account: str, window: ExportWindow) -> Job:
@@ -46,8 +48,8 @@ def open_job(
         "select job_id, export_id, asked_at from ops.export_jobs"
         " where source = ? and account = ? and date_field = ?"
         " and window_from is not distinct from ? and window_to is not distinct from ?"
-        " and status in ('asked', 'started') and asked_at > ?"
-        " order by asked_at desc limit 1",
+        " and status in ('asked', 'started') and changed_at > ?"
+        " order by changed_at desc limit 1",
         [source, account, window.date_field, window.start, window.end, datetime.now(UTC) - KEPT],
     ).fetchall()
     return Job(*rows[0]) if rows else None
@@ -92,7 +94,7 @@ def landed_windows(
     rows = con.execute(
         "select window_from, window_to, asked_at, rows from ops.export_jobs"
         " where source = ? and account = ? and date_field = ? and status = 'landed'"
-        " and asked_at > ? order by asked_at",
+        " and changed_at > ? order by asked_at",
         [source, account, date_field, datetime.now(UTC) - KEPT],
     ).fetchall()
     return [(ExportWindow(date_field, start, end), at, n) for start, end, at, n in rows]
@@ -111,7 +113,7 @@ def longest_proven(con: duckdb.DuckDBPyConnection, source: str, account: str) ->
 def close_landed(
     con: duckdb.DuckDBPyConnection, source: str, account: str, status: Literal["used", "dropped"]
 ) -> None:
-    """Note that landed exports have served their proof, or serve none, in the caller's transaction."""
+    """Note in the caller's transaction that landed exports served their proof, or serve none."""
     con.execute(
         "update ops.export_jobs set status = ?, changed_at = ?"
         " where source = ? and account = ? and status = 'landed'",

@@ -27,7 +27,7 @@ from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
 from orders_connector.modeling.slices import in_version_range, range_variables, restrict_inputs
 from orders_connector.warehouse.database import transaction
 
-__all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh"]
+__all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh", "refresh_within"]
 
 QUARANTINE_COLUMN = "quarantine_reason"
 BUSINESS_DATE = "order_date"
@@ -100,10 +100,14 @@ class _Refresh:
         query = f"select coalesce(max(version_id), 0) from {RAW_TABLE}"
         return int(self.con.execute(query).fetchall()[0][0])
 
-    def note_new_raw_versions(self) -> None:
+    def note_raw_versions(self, changed: str | None) -> None:
+        """Note what is new in the raw log, and what the table `changed` names beside it."""
         seen = min((state[2] for state in self.state.values()), default=0)
         for key in self._keys_read_from(RAW_TABLE):
-            self._touch(RAW_TABLE, key, f"(from {RAW_TABLE} where version_id > {seen})")
+            rows = f"select {key} from {RAW_TABLE} where version_id > {seen}"
+            if changed:
+                rows += f" union all select {key} from {changed}"
+            self._touch(RAW_TABLE, key, f"({rows})")
 
     def run(self, model: Model) -> ModelRefresh:
         started = time.perf_counter()
@@ -350,21 +354,45 @@ def refresh(
     Raises:
         ModelError: a SELECT failed; all tables are left as they were.
     """
-    started = datetime.now(UTC)
     with transaction(con):
-        run = _Refresh(con, models, full)
-        _drop_forgotten(con, run, models)
-        newest = run.newest_raw_version()
-        run.note_new_raw_versions()
-        results = []
-        for model in models.values():
-            if progress:
-                progress(model.name)
-            results.append(run.run(model))
-        run.save_state(newest)
-        report = RefreshReport(_new_load_id(), results, newest)
-        if any(result.mode != "unchanged" for result in results):
-            _record_load(con, report, started)
+        return refresh_within(con, models, full=full, progress=progress)
+
+
+def refresh_within(
+    con: duckdb.DuckDBPyConnection,
+    models: dict[str, Model],
+    *,
+    full: bool = False,
+    progress: Callable[[str], None] | None = None,
+    changed: str | None = None,
+) -> RefreshReport:
+    """Rebuild what is stale in every model, in the caller's transaction.
+
+    Args:
+        con: Connection to the warehouse, inside a transaction.
+        models: All models, upstream first (`load_models`).
+        full: Rebuild every model from the raw log.
+        progress: Called with the name of each model before it is built.
+        changed: Table with version_id and order_key of raw versions that the caller removed or
+            rewrote; new ones are noticed without it.
+
+    Raises:
+        ModelError: a SELECT failed; the caller has to roll back.
+    """
+    started = datetime.now(UTC)
+    run = _Refresh(con, models, full)
+    _drop_forgotten(con, run, models)
+    newest = run.newest_raw_version()
+    run.note_raw_versions(changed)
+    results = []
+    for model in models.values():
+        if progress:
+            progress(model.name)
+        results.append(run.run(model))
+    run.save_state(newest)
+    report = RefreshReport(_new_load_id(), results, newest)
+    if any(result.mode != "unchanged" for result in results):
+        _record_load(con, report, started)
     return report
 
 

@@ -53,7 +53,10 @@ TABLES = {
             "extraction_id": ("varchar", "Identity of the attempt."),
             "source": ("varchar", "Kind of API."),
             "account": ("varchar", "Configured account."),
-            "strategy": ("varchar", "listing, export, hydration, reconciliation or probe."),
+            "strategy": (
+                "varchar",
+                "listing, export, hydration, reconciliation, erasure, probe or plan.",
+            ),
             "window_from": ("timestamptz", "Start of the window asked for, inclusive."),
             "window_to": ("timestamptz", "End of the window asked for, exclusive."),
             "status": ("varchar", "complete, incomplete or failed."),

@@ -233,7 +233,7 @@ async def test_a_refusal_passes_whatever_it_says_of_its_end(connect, headers, re
 
 async def test_a_sandbox_project_that_used_its_hour_says_when_to_come_back(connect):
     with VoucherifySandbox(5, now=NOW, plan=Limits(per_period=2, period=3_600)) as box:
-        async with connect(box) as client:
+        async with connect(box, reserve=0) as client:
             await client.list_orders()
             await client.list_orders()
             with pytest.raises(RateLimited) as caught:

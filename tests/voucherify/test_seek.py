@@ -99,12 +99,13 @@ def test_a_window_costs_what_it_holds_and_little_more_however_deep_it_lies(
         assert walk.sought <= 1 + ceil(log2(30))
         assert walk.pages - walk.sought <= 1.2 * rows / 100 + 2
         assert walk.rereads == 0
+        assert walk.orders_seen <= rows + 200  # what the search showed proves nothing
     assert len(box.calls) == sum(walk.pages for walk in reading.walks)
 
 
 @pytest.mark.parametrize("nulls", NULLS)
 @pytest.mark.parametrize("ties", TIES)
-@pytest.mark.parametrize("days_ago", [3, 300])
+@pytest.mark.parametrize("days_ago", [3, 300, 640])
 def test_where_nulls_and_ties_stand_does_not_matter(start_shop, read, nulls, ties, days_ago):
     box = start_shop(900, switches=Switches(null_updated_at=nulls, tie_order=ties))
     window = Window(NOW - (days_ago + 60) * DAY, NOW - days_ago * DAY)
@@ -114,10 +115,24 @@ def test_where_nulls_and_ties_stand_does_not_matter(start_shop, read, nulls, tie
     assert len(box.calls) < 16
 
 
+@pytest.mark.parametrize("nulls", NULLS)
+def test_pages_of_orders_never_updated_do_not_mislead_the_search(start_shop, read, nulls):
+    box = start_shop(0, switches=Switches(null_updated_at=nulls))
+    for number in range(700):
+        box.shop.create({"id": f"o{number:03}"})
+    for number in range(150):
+        box.clock.advance(timedelta(hours=1))
+        box.shop.update(f"o{number:03}", {"status": "PAID"})
+    window = Window(NOW + timedelta(hours=2), NOW + timedelta(hours=100))
+    reading, kept = read(box, window)
+    assert reading.proven == window
+    assert lost(box, reading, kept) == []
+
+
 @pytest.mark.parametrize("ties", TIES)
 def test_orders_of_one_moment_are_all_read_or_the_window_is_not_proven(start_shop, read, ties):
-    box = start_shop(300, switches=Switches(tie_order=ties))
-    for order in box.shop.truth()[:250]:
+    box = start_shop(800, switches=Switches(tie_order=ties))
+    for order in box.shop.truth()[:600]:
         box.shop.update(order["id"], {"status": "CANCELED"})
     box.clock.advance(DAY)
     for order in box.shop.truth()[:20]:
@@ -212,6 +227,35 @@ def test_rows_erased_between_the_search_and_the_walk_hide_nothing(start_shop, re
     assert sum(walk.rereads for walk in reading.walks) > 0
     assert reading.proven == window
     assert lost(box, reading, kept) == []
+
+
+@pytest.mark.parametrize("name", "abcde")
+def test_ties_across_a_page_edge_are_not_lost_when_rows_move_up(start_shop, read, name):
+    box = start_shop(0, switches=Switches(tie_order="shuffled"))
+    for group in range(60):
+        for number in range(9):
+            box.shop.create({"id": f"{name}{group:02}{number}"})
+        box.clock.advance(timedelta(hours=1))
+    newest = [f"{name}{group}{number}" for group in range(50, 60) for number in range(9)]
+
+    def erase(call):
+        for _ in range(min(6, len(newest))):
+            box.shop.delete(newest.pop())
+
+    box.on_request = erase
+    reading, kept = read(box, Window(NOW, NOW + timedelta(hours=50)))
+    assert reading.proven == reading.window
+    assert lost(box, reading, kept) == []
+
+
+def test_orders_without_a_creation_date_do_not_stop_a_first_load(start_shop, read):
+    box = start_shop(150)
+    for number in range(130):
+        box.shop.put_raw({"id": f"odd{number}", "created_at": None, "updated_at": None})
+    asked = Window(datetime(2020, 1, 1, tzinfo=UTC))
+    reading, kept = read(box, asked, method="read", watermarks={}, first_load=True)
+    assert reading.read_everything
+    assert kept.keys() == {order["id"] for order in box.shop.truth()}
 
 
 @pytest.mark.slow

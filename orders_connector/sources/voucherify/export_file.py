@@ -5,10 +5,11 @@ one metadata column or one per key, units or decimals), so the form is found out
 checked, never assumed. Columns are bound by position to the fields that were asked for, and the
 header has to confirm it.
 
-A sound file is read by DuckDB as it came. Strictly: DuckDB's own skipping of broken lines drops
-good ones after a stray quote (2.0.0), so a file with broken lines is first written anew without
-them, and they are reported. One thread scans: with more, DuckDB starts in the middle of the file
-and fails where a long quoted cell holds lines that look like rows.
+A sound file is read by DuckDB as it came, and what is sound is judged twice, because neither of its
+ways to read tells all (2.0.0): in pieces it fails where a long quoted cell holds lines that look
+like rows, and in one go it drops, without a word, what follows a quote that is never closed. Its
+skipping of broken lines drops good ones too. So a file on which the two ways disagree or fail is
+taken apart here and written anew without its broken lines, and they are reported.
 """
 
 import csv
@@ -56,6 +57,7 @@ _CHUNK = 1024 * 1024
 # DuckDB keeps what it read of a file until it needs the room. Its own 32 MB per piece do not fit
 # into the memory that landing allows it.
 _BUFFER, _MEMORY = 8_000_000, "256MB"
+_UNSOUND = (duckdb.InvalidInputException, duckdb.NotImplementedException)
 
 Money = Literal["integers", "decimal", "unknown"]
 
@@ -145,11 +147,13 @@ class ExportFile:
 def inspect_export(path: Path, fields: Sequence[str], *, name: str, account: str) -> ExportFile:
     """Find out the form of an export's file and check that it is whole.
 
-    Reads the file twice; again, and more slowly, when it has broken lines. Memory stays flat.
+    Reads the file three times; again, and more slowly, when it has broken lines. Memory stays
+    flat.
 
     Args:
         path: The file as it was downloaded. With broken lines, a copy without them is written
-            beside it; it is the caller's to remove, like the file.
+            beside it (``.readable`` is added to its name); it is the caller's to remove, like the
+            file.
         fields: The fields that the export was asked for, in that order.
         name: Id of the export, for messages.
         account: Name of the account, for messages.
@@ -169,9 +173,8 @@ def inspect_export(path: Path, fields: Sequence[str], *, name: str, account: str
     columns, metadata = _bind(header.cells, fields, file)
     exact = all(cell == column for cell, column in zip(header.cells, columns, strict=True))
     broken: list[BrokenLine] = []
-    try:
-        profile = _profile(path, columns)
-    except duckdb.InvalidInputException:
+    profile = _profile_if_sound(path, columns)
+    if profile is None:
         path, profile = _without_broken_lines(file, columns, broken)
     if not file.ends_with_line_end and not (
         metadata == "json" and columns[-1] == "metadata" and _last_is_object(path, columns, profile)
@@ -458,16 +461,28 @@ def _without_broken_lines(
         raise file.damaged(f"is cut off in line {last.line}")
     try:
         profile = _profile(copy, columns)
-    except duckdb.InvalidInputException as error:
+    except _UNSOUND as error:
+        copy.unlink()
         reason = str(error).splitlines()[0]
         raise file.damaged(f"cannot be read: {reason[:200]}") from error
     if profile.rows != written - 1:
+        copy.unlink()
         raise file.damaged(f"has {written - 1:,} rows, of which {profile.rows:,} can be read")
     return copy, profile
 
 
-def _profile(path: Path, columns: Sequence[str]) -> _Profile:
-    """Read all cells strictly; raises duckdb.InvalidInputException for a file that breaks rules."""
+def _profile_if_sound(path: Path, columns: Sequence[str]) -> _Profile | None:
+    """Read a file in both of DuckDB's ways; None if one fails or they disagree."""
+    try:
+        profile = _profile(path, columns, pieces=True)
+        ((rows,),) = _query(f"select count(*) from {_scan(path, len(columns))}")
+    except _UNSOUND:
+        return None
+    return profile if profile.rows == rows else None
+
+
+def _profile(path: Path, columns: Sequence[str], *, pieces: bool = False) -> _Profile:
+    """Read all cells strictly; raises one of `_UNSOUND` for a file that breaks rules."""
     # Cells that nobody asks for are not checked for their encoding: so ask for them all.
     wanted = [f"count(c{number})" for number in range(len(columns))]
     for number, column in enumerate(columns):
@@ -478,9 +493,8 @@ def _profile(path: Path, columns: Sequence[str]) -> _Profile:
                 f" and regexp_full_match({cell}, '-?[0-9]+[.][0-9]+'))",
                 f"count(*) filter (try_cast({cell} as bigint)::varchar = {cell})",
             ]
-    ((rows, *counts),) = _query(
-        f"select count(*), {', '.join(wanted)} from {_scan(path, len(columns))}"
-    )
+    scan = _scan(path, len(columns), pieces=pieces)
+    ((rows, *counts),) = _query(f"select count(*), {', '.join(wanted)} from {scan}")
     cells, forms = counts[: len(columns)], counts[len(columns) :]
     filled = sum(n for n, column in zip(cells, columns, strict=True) if column in AMOUNTS)
     return _Profile(rows, sum(forms[::2]), sum(forms[1::2]), filled - sum(forms))
@@ -516,13 +530,13 @@ def _amount(cell: str, money: Money, exponent: int) -> str:
     )
 
 
-def _scan(path: Path, columns: int) -> str:
+def _scan(path: Path, columns: int, *, pieces: bool = False) -> str:
     """SQL that reads the cells as text, `c0` and on; nothing is guessed, nothing skipped."""
     types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(columns))
     return (
         f"read_csv({_literal(str(path))}, columns = {{{types}}}, header = true, delim = ',',"
         " quote = '\"', escape = '\"', nullstr = '', compression = 'none', auto_detect = false,"
-        f" strict_mode = true, parallel = false, buffer_size = {_BUFFER})"
+        f" strict_mode = true, parallel = {str(pieces).lower()}, buffer_size = {_BUFFER})"
     )
 
 
@@ -531,8 +545,7 @@ def _literal(text: str) -> str:
 
 
 def _query(sql: str, parameters: Sequence[str] = ()) -> list[tuple[Any, ...]]:
-    with duckdb.connect() as con:
-        con.execute("set threads = 1")
-        con.execute(f"set memory_limit = '{_MEMORY}'")
-        con.execute("set temp_directory = ''")
+    with duckdb.connect(
+        config={"threads": 1, "memory_limit": _MEMORY, "temp_directory": ""}
+    ) as con:
         return con.execute(sql, list(parameters)).fetchall()

@@ -1,0 +1,355 @@
+"""What a backfill will cost and how complete it will be, told before it starts.
+
+The strategy follows from sizes: what the listing reaches is walked, a past window within reach is
+sought, everything else is exported; items come from pages of the listing where these hold many
+waiting orders, and one by one for the rest. The prediction asks the source a few questions, at
+most `MOST_QUESTIONS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from math import ceil, log2
+from typing import Any, Literal
+
+from orders_connector.account_load import AccountLoad
+from orders_connector.backfill import ROWS_PER_EXPORT
+from orders_connector.budget import allowance
+from orders_connector.errors import NotFound, PageOverLimit, RequestRejected
+from orders_connector.hydration import FEW, FRUITLESS_PAGES, WORTH_A_PAGE, waiting_orders
+from orders_connector.landing.coverage import coverage_of, gaps_in
+from orders_connector.sources.base import Window
+from orders_connector.sources.voucherify.endpoints import OrderSort
+from orders_connector.sources.voucherify.models import Order
+from orders_connector.sources.voucherify.paging import MAX_LIMIT, Reach, next_request
+from orders_connector.warehouse.configured import warehouse_connection
+
+__all__ = ["MOST_QUESTIONS", "Plan", "Step", "business_dates", "make_plan", "walk_calls"]
+
+SAMPLED_PAGES = 9
+REFINEMENTS, STEEP = 5, 20  # where pages that were looked at differ by more than that
+# The count, the last page that answers, the ends by creation, pages by change.
+MOST_QUESTIONS = 1 + 8 + 2 + 2 * (SAMPLED_PAGES + REFINEMENTS)
+# What an export costs: its start, looks at its state, one order to compare amounts with. The file
+# comes from the download host, which counts as a call as well.
+POLLS = 2
+CALLS_PER_EXPORT = 1 + POLLS + 1 + 1
+COUNTS = 2  # looks at the total, before and after
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of a plan.
+
+    Attributes:
+        how: listing, seek, export, pages (of the listing, for items) or items (one by one).
+        calls: Requests it is expected to make.
+        what: What it brings, in words.
+    """
+
+    how: Literal["listing", "seek", "export", "pages", "items"]
+    calls: int
+    what: str
+
+
+@dataclass
+class Plan:
+    """What a backfill is expected to do.
+
+    Attributes:
+        window: Window of version_at.
+        source_total: Orders that the source counts.
+        steps: In the order they will be taken.
+        questions: Requests that making the plan took.
+        budget: Requests that one run may make; None for no limit.
+        per_window: Requests that the source allows per `window_seconds`, less the reserve.
+        window_seconds: Length of the source's window; None while it names no limit.
+        quota: Requests of the billing cycle; None while unknown.
+        headers: Share of the window's orders whose header facts will be known.
+        items: Share whose items will be known after one run.
+    """
+
+    account: str
+    window: Window
+    source_total: int
+    steps: list[Step] = field(default_factory=list)
+    questions: int = 0
+    budget: int | None = None
+    per_window: int | None = None
+    window_seconds: int | None = None
+    quota: int | None = None
+    headers: float = 1.0
+    items: float = 1.0
+
+    @property
+    def calls(self) -> int:
+        """Requests until everything is done, over all runs."""
+        return sum(step.calls for step in self.steps)
+
+    @property
+    def runs(self) -> int:
+        """Runs until everything is done."""
+        return 1 if not self.budget else max(1, ceil(self.calls / self.budget))
+
+    @property
+    def minutes(self) -> float | None:
+        """Minutes that the source's limits make it take at least; None while they are unknown."""
+        if not self.per_window or not self.window_seconds:
+            return None
+        return self.calls / self.per_window * self.window_seconds / 60
+
+    @property
+    def cycle_share(self) -> float | None:
+        """Share of the billing cycle's requests; None while the quota is unknown."""
+        return self.calls / self.quota if self.quota else None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return plain values for `--json`."""
+        return {
+            "account": self.account,
+            "from": self.window.start,
+            "to": self.window.end,
+            "source_total": self.source_total,
+            "steps": [vars(step) for step in self.steps],
+            "questions": self.questions,
+            "calls": self.calls,
+            "runs": self.runs,
+            "minutes": self.minutes,
+            "cycle_share": self.cycle_share,
+            "headers": self.headers,
+            "items": self.items,
+        }
+
+
+async def make_plan(load: AccountLoad, window: Window) -> Plan:
+    """Ask what must be known and predict the calls of a backfill.
+
+    Args:
+        load: The account's load.
+        window: Window of version_at to be covered.
+
+    Raises:
+        SourceError: the source refused or failed.
+        CallBudgetExhausted: the run may make no more calls.
+    """
+    account, client = load.account, load.client
+    first = (await client.list_orders(limit=1, order="created_at")).model
+    total = first.total or 0
+    reach = await _true_reach(load, total)
+    load.profile = replace(load.profile, last_page=reach.pages)
+    with warehouse_connection(load.settings) as con:
+        covered = coverage_of(con, account.source, account.name)
+        waiting = waiting_orders(con, account.source, account.name, business_dates(window))
+        quota = allowance(con, account, datetime.now(UTC))
+    plan = Plan(account.name, window, total, quota=quota.quota)
+    if not covered:
+        await _first_load(load, plan, reach)
+    else:
+        gaps = gaps_in(covered, window)
+        later = window.end is None or window.end > (covered[-1].end or window.end)
+        if later:
+            plan.steps.append(Step("listing", 2, "what changed since the last load, at least"))
+        elif not gaps:
+            calls = 2 * ceil(log2(max(2, min(reach.pages, total // MAX_LIMIT)))) + 4
+            plan.steps.append(Step("seek", calls, "the window again, as far as it is in reach"))
+        if gaps:
+            _exports(load, plan, total, everything=False, gaps=len(gaps))
+        if waiting:
+            plan.steps.append(Step("items", waiting, f"items of {waiting:,} orders"))
+    plan.questions = client.transport.calls
+    _limits(load, plan, quota.left)
+    return plan
+
+
+async def _first_load(load: AccountLoad, plan: Plan, reach: Reach) -> None:
+    total = plan.source_total
+    if total <= reach.orders:
+        calls = 1 + walk_calls(total, reach)
+        plan.steps.append(Step("listing", calls, f"all {total:,} orders, in full"))
+        return
+    calls = 2 * walk_calls(reach.orders, reach)
+    newest = f"the newest {reach.orders:,} orders by change and by creation, in full"
+    plan.steps.append(Step("listing", calls, newest))
+    if not load.profile.exports_allowed:
+        plan.headers = plan.items = reach.orders / total
+        return
+    _exports(load, plan, total, everything=True)
+    oldest = min(total - reach.orders, reach.orders)
+    pages = ceil(oldest / MAX_LIMIT)
+    if pages < reach.pages:
+        pages += 2 * FRUITLESS_PAGES
+    by_change = await _look_at_changes(load, reach, total)
+    waiting = total - reach.orders - oldest - by_change["-updated_at"].all
+    if total - reach.orders <= FEW:
+        pages, waiting = 0, total - reach.orders
+    elif waiting > FEW:
+        pages += by_change["updated_at"].pages
+        waiting -= by_change["updated_at"].worthwhile
+    waiting = max(0, waiting)
+    if pages:
+        plan.steps.append(Step("pages", pages, "items of orders at the listing's ends"))
+    if waiting:
+        plan.steps.append(Step("items", waiting, f"items of {waiting:,} orders, newest first"))
+
+
+def _exports(load: AccountLoad, plan: Plan, total: int, *, everything: bool, gaps: int = 1) -> None:
+    if not load.profile.exports_allowed:
+        plan.headers = 0.0
+        return
+    if everything:
+        files = max(1, ceil(total / ROWS_PER_EXPORT))
+        calls = COUNTS + files * CALLS_PER_EXPORT
+        what = f"the header facts of all {total:,} orders"
+    else:
+        fields = 1 if load.profile.null_updated_at_in_exports else 2
+        files = gaps * fields
+        calls = files * CALLS_PER_EXPORT
+        what = "the header facts of what changed or was created in the window"
+    plan.steps.append(Step("export", calls, f"{what}, in {files} file{'s' * (files > 1)}"))
+
+
+def _limits(load: AccountLoad, plan: Plan, left: int | None) -> None:
+    account, rate = load.account, load.client.transport.rate
+    budgets = [n for n in (account.max_calls_per_run, left) if n is not None]
+    plan.budget = min(budgets, default=None)
+    if rate.limit:
+        plan.per_window = max(1, rate.limit - rate.reserved)
+        seconds = (rate.resets_at or 0) - load.client.transport.clock()
+        plan.window_seconds = 60 if seconds <= 60 else 3_600
+    items = sum(step.calls for step in plan.steps if step.how == "items")
+    if plan.budget is not None and plan.source_total:
+        beyond = max(0, min(items, plan.calls - plan.budget))
+        plan.items = min(plan.items, 1 - beyond / plan.source_total)
+
+
+def walk_calls(orders: int, reach: Reach) -> int:
+    """Return the requests of a walk over the first `orders` rows of a listing that holds still."""
+    read = calls = 0
+    while read < orders or not calls:
+        request = next_request(read, reach)
+        if request is None:  # the last page, between two looks at the one before
+            return calls + 2
+        calls += 1
+        read = min(orders, request.start + request.limit)
+    return calls
+
+
+@dataclass
+class _Gain:
+    """What an end of the listing by change holds beyond both ends by creation.
+
+    Attributes:
+        all: Orders on its pages.
+        pages: Pages that hydration will read, those included that show that it is over.
+        worthwhile: Orders on them.
+    """
+
+    all: int = 0
+    pages: int = 2 * FRUITLESS_PAGES
+    worthwhile: int = 0
+
+
+async def _look_at_changes(load: AccountLoad, reach: Reach, total: int) -> dict[str, _Gain]:
+    """Look at some pages of both ends by change, and reckon with the pages between them."""
+    gains = {"-updated_at": _Gain(), "updated_at": _Gain()}
+    if total <= 2 * reach.orders:
+        return gains
+    oldest = _last_created(await _page(load, "created_at", reach.pages))
+    newest = _last_created(await _page(load, "-created_at", reach.pages))
+    if oldest is None or newest is None:
+        return gains
+    count = min(SAMPLED_PAGES, reach.pages)
+    places = sorted({1 + round(n * (reach.pages - 1) / max(1, count - 1)) for n in range(count)})
+    # An order that was never changed, or changed late, may stand at both ends by change.
+    walked: list[str | None] = []
+    for order, gain in gains.items():
+        found: dict[int, int] = {}
+        for page in [*places, *[0] * REFINEMENTS]:
+            place = page or _steepest(found)
+            if place is None:
+                break
+            rows = await _page(load, order, place)  # type: ignore[arg-type]
+            inside = [row for row in rows if oldest < (row.created_at or "") < newest]
+            if order == "-updated_at":
+                walked += [row.updated_at for row in rows]
+            else:
+                inside = [row for row in inside if not _is_walked(row.updated_at, walked)]
+            found[place] = len(inside)
+        expected = [_between(page, found) for page in range(1, reach.pages + 1)]
+        gain.all = round(sum(expected))
+        up = next((n for n, g in enumerate(expected) if g < WORTH_A_PAGE), len(expected))
+        down = next((n for n, g in enumerate(expected[up:][::-1]) if g < WORTH_A_PAGE), 0)
+        rest = reach.pages - up - down
+        gain.pages = up + down + min(rest, 2 * FRUITLESS_PAGES)
+        gain.worthwhile = round(sum(expected[:up]) + sum(expected[len(expected) - down :]))
+    return gains
+
+
+def _is_walked(updated_at: str | None, walked: list[str | None]) -> bool:
+    """Say whether an order stands at the newest end by change, of which `walked` are samples."""
+    if updated_at is None:
+        return None in walked
+    return updated_at >= min((moment for moment in walked if moment), default=updated_at)
+
+
+def _steepest(found: dict[int, int]) -> int | None:
+    """Return the page in the middle of the steepest change; None when all is smooth enough."""
+    gaps = [
+        (abs(found[right] - found[left]), left, right)
+        for left, right in pairwise(sorted(found))
+        if right - left > 1
+    ]
+    steepness, left, right = max(gaps, default=(0, 0, 0))
+    return (left + right) // 2 if steepness > STEEP else None
+
+
+def _between(page: int, found: dict[int, int]) -> float:
+    """Return what a page holds if it lies on the line between the pages that were looked at."""
+    if page in found:
+        return found[page]
+    left = max(place for place in found if place < page)
+    right = min(place for place in found if place > page)
+    return found[left] + (page - left) / (right - left) * (found[right] - found[left])
+
+
+async def _true_reach(load: AccountLoad, total: int) -> Reach:
+    """Return how far page numbers go, as far as it matters: a cap may be lower than documented."""
+    known = load.profile.last_page
+    wanted = min(known, ceil(total / MAX_LIMIT))
+    if wanted <= 1 or await _answers(load, wanted):
+        return Reach(pages=known)
+    answered, refused = 1, wanted
+    while refused - answered > 1:
+        middle = (answered + refused) // 2
+        if await _answers(load, middle):
+            answered = middle
+        else:
+            refused = middle
+    return Reach(pages=answered)
+
+
+async def _answers(load: AccountLoad, page: int) -> bool:
+    try:
+        return bool(await _page(load, "-created_at", page))
+    except (PageOverLimit, RequestRejected, NotFound):
+        return False
+
+
+async def _page(load: AccountLoad, order: OrderSort, page: int) -> list[Order]:
+    answer = await load.client.list_orders(limit=MAX_LIMIT, page=page, order=order)
+    return [row for row in answer.model.orders or [] if row]
+
+
+def _last_created(rows: list[Order]) -> str | None:
+    return rows[-1].created_at if rows else None
+
+
+def business_dates(window: Window) -> tuple[date, date] | None:
+    """Return the days of a window, the first inclusive, the last exclusive; None without an end."""
+    if window.end is None:
+        return None
+    end = window.end
+    last = end.date() if end.time() == time() else (end + timedelta(days=1)).date()
+    return window.start.date(), last

@@ -1,0 +1,716 @@
+"""Compares the listing's count, an export of all orders and the warehouse, and repairs what differs.
+
+Nothing counts as gone because a file does not name it: each such order is asked for, and only the
+source's own 404 marks it as deleted. What one run cannot repair is found again by the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from orders_connector.account_load import AccountLoad, Commit
+from orders_connector.backfill import Backfill, Snapshot
+from orders_connector.config import Settings
+from orders_connector.errors import (
+    CallBudgetExhausted,
+    FeatureMissing,
+    LoadIncomplete,
+    NotFound,
+    PermissionDenied,
+    RequestRejected,
+    SourceError,
+    UnreadableAnswer,
+)
+from orders_connector.hydration import hydrate
+from orders_connector.landing import export_jobs
+from orders_connector.landing.profiles import note_answer
+from orders_connector.landing.raw_log import EXPORT, GONE, Landed, land, land_gone
+from orders_connector.landing.spool import Spool
+from orders_connector.sources.base import Reading, Window
+from orders_connector.sources.voucherify.extraction import CONTRACT
+from orders_connector.sync import open_account
+from orders_connector.warehouse.configured import warehouse_connection
+from orders_connector.warehouse.database import count_rows
+
+__all__ = ["Reconciliation", "reconcile", "reconcile_account"]
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 8  # requests; the source's limits hold back what is too many
+ORDERS_PER_COMMIT = 500
+MOST_DAYS, MOST_DIFFERENCES = 5_000, 10_000  # rows that are stored
+MEMORY = "1GB"
+
+
+@dataclass
+class Reconciliation:
+    """What one comparison found and did.
+
+    Attributes:
+        status: `equal` (nothing differs, or only what came after the export), `repaired`,
+            `different` (something could not be repaired) or `failed` (nothing was compared).
+        reason: What is left to do, in words; None when nothing is.
+        source_total: Orders that the listing counts.
+        export_rows: Different orders in the export.
+        warehouse_orders: Orders of the warehouse that are not deleted, after repair.
+        differences: Orders by cause: vanished, hydrate, wrong, newer_than_export.
+        repaired: Of these, orders that this run put right.
+        days_different: Business days on which the two sides still differ, after repair.
+        landed: What was landed besides the export.
+        error: What stopped a failed comparison.
+    """
+
+    reconciliation_id: str
+    account: str
+    status: str
+    reason: str | None = None
+    source_total: int | None = None
+    export_rows: int | None = None
+    warehouse_orders: int | None = None
+    differences: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
+    days_different: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    landed: Landed = field(default_factory=Landed)
+    error: Exception | None = None
+
+    def raise_unless_equal(self) -> None:
+        """Raise what a scheduler should see when the warehouse may differ from the source.
+
+        Raises:
+            SourceError: the source refused or failed.
+            CallBudgetExhausted: the run's requests ended before the comparison.
+            LoadIncomplete: something differs and could not be repaired.
+        """
+        if self.error is not None:
+            raise self.error
+        if self.status not in {"equal", "repaired"}:
+            raise LoadIncomplete(f"account {self.account}: {self.reason}. What was read is kept")
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return plain values for a log line, `--json` or Dagster."""
+        return {
+            "reconciliation_id": self.reconciliation_id,
+            "account": self.account,
+            "status": self.status,
+            "reason": self.reason,
+            "source_total": self.source_total,
+            "export_rows": self.export_rows,
+            "warehouse_orders": self.warehouse_orders,
+            "differences": dict(self.differences),
+            "repaired": self.repaired,
+            "days_different": self.days_different,
+            "calls": self.calls,
+            "versions_landed": self.landed.versions,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def reconcile_account(
+    settings: Settings,
+    name: str,
+    *,
+    repair_calls: int | None = None,
+    doing: Callable[[str], None] | None = None,
+    **transport: Any,  # noqa: ANN401 - arguments of Transport
+) -> Reconciliation:
+    """Compare an account with its source and repair what differs.
+
+    Args:
+        settings: All settings.
+        name: The account.
+        repair_calls: Requests to spend on repair; the account's `hydration_calls_per_run` when
+            None.
+        doing: Told what is going on, in words.
+        **transport: Overrides for the account's transport.
+
+    Returns:
+        What was found, also when the comparison failed. Call `raise_unless_equal` to stop on it.
+
+    Raises:
+        ConfigurationError: the account or its credentials are missing.
+        QuotaExhausted: nothing is left of the billing cycle's requests.
+        WarehouseLocked: another process holds the warehouse or loads this account.
+    """
+
+    async def work(load: AccountLoad) -> Reconciliation:
+        calls = load.account.hydration_calls_per_run if repair_calls is None else repair_calls
+        return await reconcile(load, repair_calls=calls)
+
+    return open_account(settings, name, work, doing=doing, **transport)
+
+
+async def reconcile(load: AccountLoad, *, repair_calls: int | None) -> Reconciliation:
+    """Compare an account with its source and repair what differs, within an open load.
+
+    Days are stored for all business dates and statuses, or, beyond 5,000 of them, for those that
+    differ; differences up to 10,000, newest business date first.
+
+    Args:
+        load: The account's load.
+        repair_calls: Requests to spend on repair; None for as many as the budget allows.
+
+    Returns:
+        What was found; a source that fails or a budget that ends is told there, not raised.
+    """
+    return await _Run(load, repair_calls).run()
+
+
+@dataclass
+class _Run:
+    load: AccountLoad
+    repair_calls: int | None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    repair_began: int = 0
+
+    def __post_init__(self) -> None:
+        self.id = f"rec_{self.started_at:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
+        self.calls_before = self.load.client.transport.calls
+
+    async def run(self) -> Reconciliation:
+        before = self._newest_version()
+        backfill = Backfill(self.load)
+        try:
+            snapshot = await backfill.snapshot(again=True)
+        except (SourceError, CallBudgetExhausted) as error:
+            return self._failed(None, str(error), error)
+        if not snapshot.whole:
+            why = (
+                f"the source counts {snapshot.source_total:,} orders and its exports hold "
+                f"{snapshot.orders:,}, so nothing was compared; orders may be hidden from exports "
+                "for a while, so run again later"
+            )
+            return self._failed(snapshot, why, None)
+        self.repair_began = self.load.client.transport.calls
+        compared = self._newest_version()
+        with _Differences(self._compare(before, compared)) as found:
+            stopped = await self._ask(found)
+            if stopped is None and self._left() != 0:
+                hydrated = await hydrate(self.load, most_calls=self._left())
+                if hydrated.error:  # items are no difference; the next load goes on with them
+                    logger.warning("fetching items stopped: %s", hydrated.error)
+            return self._conclude(snapshot, found.answered(), compared, stopped)
+
+    def _newest_version(self) -> int:
+        with warehouse_connection(self.load.settings) as con:
+            query = "select coalesce(max(version_id), 0) from raw.order_payloads"
+            return int(con.execute(query).fetchall()[0][0])
+
+    def _compare(self, before: int, compared: int) -> pa.Table:
+        self.load.progress("comparing the export with the warehouse")
+        with warehouse_connection(self.load.settings, memory_limit=MEMORY) as con:
+            numbers = {"before": before, "compared": compared}
+            return con.sql(COMPARE, params=self._who | numbers).to_arrow_table()
+
+    async def _ask(self, found: _Differences) -> Exception | None:
+        """Ask for each order that vanished or is wrong; return what stopped it before its time."""
+        while ids := found.next(min(ORDERS_PER_COMMIT, self._left(ORDERS_PER_COMMIT))):
+            answers: dict[str, str] = {}
+            gone: list[tuple[str, str]] = []
+            stopped: Exception | None = None
+            with Spool(self.load.settings.warehouse.path.parent) as spool:
+                for start in range(0, len(ids), AT_ONCE):
+                    some = ids[start : start + AT_ONCE]
+                    got = await asyncio.gather(*map(self._get, some), return_exceptions=True)
+                    for order_id, answer in zip(some, got, strict=True):
+                        if isinstance(answer, bytes):
+                            spool.add(b'{"orders":[' + answer + b"]}", "get")
+                            answers[order_id] = "there"
+                        elif isinstance(answer, NotFound):
+                            gone.append((order_id, _as_json(answer)))
+                            answers[order_id] = "gone"
+                        elif isinstance(answer, UnreadableAnswer | RequestRejected | ValueError):
+                            logger.warning("order %s cannot be asked for: %s", order_id, answer)
+                            answers[order_id] = type(answer).__name__
+                        elif isinstance(answer, SourceError | CallBudgetExhausted):
+                            stopped = stopped or answer
+                        else:
+                            raise answer
+                    if stopped:
+                        break
+                self._land(spool, gone)
+            found.note(answers)
+            self.load.progress(f"asking for orders that differ: {found.waiting():,} are left")
+            if stopped:
+                return stopped
+        return None
+
+    async def _get(self, order_id: str) -> bytes:
+        answer = await self.load.client.get_order(order_id)
+        if answer.model.id != order_id:  # orders are found by the shop's own ids as well
+            raise answer.answer.unreadable(f"the order {order_id} was asked for, another one came")
+        return answer.content
+
+    def _land(self, spool: Spool, gone: list[tuple[str, str]]) -> None:
+        if not spool.pages and not gone:
+            return
+        now = datetime.now(UTC)
+        reading = Reading(Window(now, now))
+        reading.exports.append({"fetched": spool.pages, "gone": len(gone)})
+        vanished = 0
+
+        def work(commit: Commit) -> Landed:
+            nonlocal vanished
+            landed = land(commit.con, spool.batches, contract=CONTRACT, **commit.origin)
+            vanished = land_gone(commit.con, gone, **commit.origin)
+            return landed
+
+        self.load.commit(
+            "reconciliation",
+            reading,
+            work,
+            started_at=now,
+            status=lambda: "complete",
+            gone=lambda: vanished,
+            memory_limit=spool.landing_memory,
+        )
+
+    def _left(self, unlimited: int | None = None) -> int | None:
+        if self.repair_calls is None:
+            return unlimited
+        spent = self.load.client.transport.calls - self.repair_began
+        return max(0, self.repair_calls - spent)
+
+    def _conclude(
+        self, snapshot: Snapshot, found: pa.Table, compared: int, stopped: Exception | None
+    ) -> Reconciliation:
+        """Judge, store and prove in one transaction."""
+        load, account = self.load, self.load.account
+        begin = datetime.combine(account.history_start, time(), UTC)
+        reading = Reading(Window(begin), total=snapshot.source_total, read_everything=True)
+        if snapshot.asked_at > begin:
+            reading.proven = Window(begin, snapshot.asked_at)
+        result = self._result("equal", snapshot)
+
+        def work(commit: Commit) -> Landed:
+            con = commit.con
+            con.register("found", found)
+            numbers = {"compared": compared, "covered_to": load.state.covered_to}
+            for statement, parameters in (
+                (EXPORTED_NOW, self._who),
+                (FINAL, self._who),
+                (JUDGED, numbers | self._who),
+                (DAYS, {"compared": compared}),
+            ):
+                con.execute(statement, _named_in(statement, parameters))
+            self._judge(con, result, stopped)
+            self._store(con, result)
+            con.unregister("found")
+            load.known_orders = result.warehouse_orders or 0
+            # Orders that vanished and could not be asked for are counted here and not there.
+            load.accepted_difference = -count_rows(
+                con, "judged", "cause = 'vanished' and not repaired"
+            )
+            con.execute(DROP_OLD_ROWS, self._who)
+            export_jobs.close_landed(con, account.source, account.name, "used")
+            if not load.profile.exports_allowed:
+                self._note_permission(commit, "yes", "an export of all orders was made")
+            for table in ("exported", "final", "judged", "days"):
+                con.execute(f"drop table {table}")
+            return Landed()
+
+        load.commit(
+            "reconciliation",
+            reading,
+            work,
+            started_at=self.started_at,
+            status=lambda: "complete",
+            memory_limit=MEMORY,
+        )
+        return self._ended(result)
+
+    def _judge(
+        self, con: duckdb.DuckDBPyConnection, result: Reconciliation, stopped: Exception | None
+    ) -> None:
+        open_ones: Counter[str] = Counter()
+        for cause, orders, repaired, left in con.execute(
+            "select cause, count(*), count(*) filter (where repaired),"
+            " count(*) filter (where not repaired) from judged group by cause"
+        ).fetchall():
+            result.differences[cause] = orders
+            result.repaired += repaired
+            open_ones[cause] = left
+        ((result.warehouse_orders,),) = con.execute(
+            "select count(*) from final where not is_gone"
+        ).fetchall()
+        ((result.days_different,),) = con.execute(
+            "select count(distinct coalesce(order_date, '-infinity')) from days where differs"
+        ).fetchall()
+        reasons = []
+        if open_ones.total():
+            result.status = "different"
+            causes = ", ".join(f"{n:,} {cause}" for cause, n in sorted(open_ones.items()) if n)
+            why = str(stopped) if stopped else "see ops.reconciliation_differences; run again"
+            reasons.append(f"orders still differ ({causes}): {why}")
+        elif result.repaired:
+            result.status = "repaired"
+        if (more := result.differences.total() - MOST_DIFFERENCES) > 0:
+            reasons.append(f"{more:,} more differences were found than are stored")
+        result.reason = "; ".join(reasons) or None
+
+    def _store(self, con: duckdb.DuckDBPyConnection, result: Reconciliation) -> None:
+        self._store_header(con, result)
+        who = {"id": self.id} | self._who
+        con.execute(
+            "insert into ops.reconciliation_differences"
+            " select $id, $source, $account, order_id, order_date, cause, detail, repaired"
+            " from judged order by order_date desc nulls last, order_id"
+            f" limit {MOST_DIFFERENCES}",
+            who,
+        )
+        some = "differs" if count_rows(con, "days") > MOST_DAYS else "true"
+        con.execute(
+            "insert into ops.reconciliation_days"
+            " select $id, $source, $account, order_date, status, source_orders, warehouse_orders,"
+            f" source_net_minor, warehouse_net_minor from days where {some}",
+            who,
+        )
+
+    def _store_header(self, con: duckdb.DuckDBPyConnection, result: Reconciliation) -> None:
+        row = [
+            self.id,
+            self.load.account.source,
+            self.load.account.name,
+            result.status,
+            result.reason,
+            self.started_at,
+            datetime.now(UTC),
+            self.load.client.transport.calls - self.calls_before,
+            result.source_total,
+            result.export_rows,
+            result.warehouse_orders,
+        ]
+        con.execute(f"insert into ops.reconciliations values ({', '.join('?' * len(row))})", row)
+
+    def _failed(
+        self, snapshot: Snapshot | None, reason: str, error: Exception | None
+    ) -> Reconciliation:
+        begin = datetime.combine(self.load.account.history_start, time(), UTC)
+        window = Window(begin)
+        reading = Reading(window, missing=[window], reason=reason)
+        result = self._result("failed", snapshot)
+        result.reason, result.error = reason, error
+
+        def work(commit: Commit) -> Landed:
+            result.warehouse_orders = self.load.known_orders
+            self._store_header(commit.con, result)
+            if error is None:
+                export_jobs.close_landed(
+                    commit.con, self._who["source"], self._who["account"], "dropped"
+                )
+            if isinstance(error, PermissionDenied | FeatureMissing):
+                self._note_permission(commit, "no", str(error))
+            return Landed()
+
+        self.load.commit(
+            "reconciliation",
+            reading,
+            work,
+            started_at=self.started_at,
+            status=lambda: "failed",
+        )
+        return self._ended(result)
+
+    def _result(self, status: str, snapshot: Snapshot | None) -> Reconciliation:
+        return Reconciliation(
+            self.id,
+            self.load.account.name,
+            status,
+            source_total=snapshot.source_total if snapshot else None,
+            export_rows=snapshot.orders if snapshot else None,
+        )
+
+    def _ended(self, result: Reconciliation) -> Reconciliation:
+        result.calls = self.load.client.transport.calls - self.calls_before
+        result.seconds = (datetime.now(UTC) - self.started_at).total_seconds()
+        result.landed = self.load.landed
+        return result
+
+    def _note_permission(self, commit: Commit, answer: str, evidence: str) -> None:
+        who = self._who["source"], self._who["account"]
+        note_answer(commit.con, *who, "exports_allowed", answer, evidence, commit.at)
+
+    @property
+    def _who(self) -> dict[str, Any]:
+        return {"source": self.load.account.source, "account": self.load.account.name}
+
+
+class _Differences:
+    """Orders that differ, in a database of its own: the warehouse is not held over HTTP."""
+
+    def __init__(self, found: pa.Table) -> None:
+        self._con = duckdb.connect()
+        self._con.execute("set threads = 1")
+        self._con.register("compared", found)
+        self._con.execute("create table found as select *, null::varchar as answer from compared")
+        self._con.unregister("compared")
+
+    def __enter__(self) -> _Differences:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._con.close()
+
+    def waiting(self) -> int:
+        """Return how many orders are to be asked for."""
+        return count_rows(self._con, "found", TO_ASK)
+
+    def next(self, count: int) -> list[str]:
+        """Return ids of orders to ask for."""
+        query = f"select order_id from found where {TO_ASK} order by cause, order_id limit ?"
+        return [row[0] for row in self._con.execute(query, [count]).fetchall()]
+
+    def note(self, answers: dict[str, str]) -> None:
+        """Note what the source said: `there`, `gone`, or the name of an error."""
+        self._con.execute(
+            "update found set answer = a.answer from"
+            " (select unnest($ids::varchar[]) as order_id, unnest($told::varchar[]) as answer) as a"
+            " where found.order_id = a.order_id",
+            {"ids": list(answers), "told": list(answers.values())},
+        )
+
+    def answered(self) -> pa.Table:
+        """Return all of them with the answers."""
+        return self._con.sql("from found").to_arrow_table()
+
+
+def _as_json(answer: NotFound) -> str:
+    told = {"status": answer.status, "key": answer.key, "request_id": answer.request_id}
+    return json.dumps(told)
+
+
+def _named_in(statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a statement names; DuckDB refuses others."""
+    return {name: value for name, value in parameters.items() if f"${name}" in statement}
+
+
+TO_ASK = "answer is null and cause in ('vanished', 'wrong')"
+
+
+def _minor(key: str) -> str:
+    """SQL of an amount of the payload in minor units, NULL when it is none, as staging reads it."""
+    text = f"json_extract_string(p.payload, '$.{key}')"
+    return (
+        f"case when regexp_full_match({text}, '[0-9]{{1,18}}([.]0+)?')"
+        f" then {text}::decimal(38, 10)::bigint end"
+    )
+
+
+# What staging shows as net_minor and status.
+NET = (
+    f"coalesce({_minor('total_amount')}, {_minor('amount')} - coalesce("
+    f"{_minor('total_discount_amount')}, coalesce({_minor('discount_amount')}, 0)"
+    f" + coalesce({_minor('items_discount_amount')}, 0)))"
+)
+STATUS = "nullif(json_extract_string(p.payload, '$.status'), '')"
+
+
+def _common_status(status: str) -> str:
+    return (
+        f"case when {status} is null then 'unknown' when {status} = 'CREATED' then 'created'"
+        f" when {status} = 'PAID' then 'paid' when {status} = 'FULFILLED' then 'fulfilled'"
+        f" when {status} = 'CANCELED' then 'cancelled' else 'other' end"
+    )
+
+
+METADATA_TEXT = "json_extract_string(p.payload, a.business_date_path)"
+METADATA_AT = (
+    f"case when regexp_matches({METADATA_TEXT}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+    f" then try_cast({METADATA_TEXT} as timestamptz) end"
+)
+ORDER_DATE = f"""case
+    when {METADATA_AT} is not null
+        and regexp_full_match({METADATA_TEXT}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')
+        then ({METADATA_AT} at time zone 'UTC')::date
+    else (coalesce(
+        {METADATA_AT},
+        try_cast(json_extract_string(p.payload, '$.created_at') as timestamptz),
+        p.version_at
+    ) at time zone a.time_zone)::date
+end"""
+
+
+def _states(upto: str) -> str:
+    """SQL of the newest version of each order, ranked as core.orders does, and whether it is gone."""
+    readable = f"channel <> '{GONE}' and quarantine_reason is null"
+    return f"""(
+        select order_key, order_id, min(version_id) as first_id,
+            arg_max(version_id, (version_at, channel <> '{EXPORT}', version_id))
+                filter (where {readable}) as version_id,
+            max(version_at) filter (where {readable}) as version_at,
+            coalesce(max(version_id) filter (where channel = '{GONE}'), 0)
+                > coalesce(max(version_id) filter (where channel <> '{GONE}'), 0) as is_gone
+        from raw.order_payloads
+        where source = $source and account = $account and {upto}
+        group by order_key, order_id
+    )"""
+
+
+# One row per order, although windows overlap: as it stood last.
+EXPORTED = """(
+    select r.order_key, r.order_id, r.version_at, nullif(r.status, '') as status, r.total_minor
+    from raw.export_rows as r
+    inner join ops.export_jobs as j on j.job_id = r.job_id
+    where j.source = $source and j.account = $account
+        and j.status = 'landed' and j.date_field = 'created_at'
+    qualify row_number() over (
+        partition by r.order_key, r.order_id
+        order by r.version_at desc nulls last, j.asked_at desc, r.job_id
+    ) = 1
+)"""
+
+
+def _differs(left: str, right: str) -> str:
+    """SQL: whether an export's row and a version say other things; an absent total says nothing."""
+    return (
+        f"({left}.status is distinct from {right}.status"
+        f" or coalesce({left}.total_minor <> {right}.total_minor, false))"
+    )
+
+
+# `before` is what the warehouse held for an order before the export was landed. All that it knows
+# now was there before the export or is in it, so what the export lacks has to be explained.
+COMPARE = f"""
+    with exported as {EXPORTED},
+    before as (
+        select s.order_key, s.order_id, s.version_at, s.is_gone,
+            {STATUS} as status, {NET} as total_minor
+        from {_states("version_id <= $before")} as s
+        left join raw.order_payloads as p on p.version_id = s.version_id
+    ),
+    known as {_states("version_id <= $compared")}
+    select e.order_key, e.order_id,
+        case
+            when coalesce(b.is_gone, true) or b.version_at is null or e.version_at > b.version_at
+                then 'hydrate'
+            when e.version_at < b.version_at then 'newer_than_export'
+            else 'wrong'
+        end as cause,
+        e.version_at, e.status, e.total_minor,
+        b.version_at as had_at, b.status as had_status, b.total_minor as had_minor,
+        coalesce(b.is_gone, false) as had_gone
+    from exported as e
+    left join before as b on b.order_key = e.order_key and b.order_id = e.order_id
+    where e.version_at is not null
+        and (
+            coalesce(b.is_gone, true)
+            or b.version_at is distinct from e.version_at
+            or {_differs("e", "b")}
+        )
+    union all
+    select k.order_key, k.order_id, 'vanished', null, null, null, k.version_at, null, null, false
+    from known as k
+    where not k.is_gone
+        and not exists (
+            from exported as e where e.order_key = k.order_key and e.order_id = k.order_id
+        )
+"""
+
+EXPORTED_NOW = f"create or replace temp table exported as from {EXPORTED}"
+
+FINAL = f"""
+    create or replace temp table final as
+    select s.order_key, s.order_id, s.first_id, s.version_at, s.is_gone, p.channel,
+        {STATUS} as status, {NET} as total_minor,
+        case when p.version_id is not null then {ORDER_DATE} end as order_date
+    from {_states("true")} as s
+    left join raw.order_payloads as p on p.version_id = s.version_id
+    left join ops.accounts as a on a.source = $source and a.account = $account
+"""
+
+JUDGED = f"""
+    create or replace temp table judged as
+    select d.order_id, d.cause, f.order_date,
+        case d.cause
+            when 'vanished' then coalesce(d.answer in ('there', 'gone'), false)
+            when 'hydrate' then coalesce(f.is_gone or f.version_at >= d.version_at, false)
+            when 'wrong' then coalesce(
+                f.is_gone or f.version_at > d.version_at or not {_differs("d", "f")}, false
+            )
+        end as repaired,
+        case d.cause
+            when 'vanished' then 'not in the export; ' || case
+                when d.answer = 'gone' then 'asked for and not there any more: marked as deleted'
+                when d.answer = 'there' then 'asked for and there: hidden from the export'
+                when d.answer is null then 'not asked for yet'
+                else 'asked for in vain: ' || d.answer
+            end
+            when 'newer_than_export' then 'the warehouse knows a newer state than the export'
+            when 'hydrate' then case
+                when d.had_gone then 'was marked as deleted and is there again'
+                when d.had_at is null then 'unknown before'
+                else 'the warehouse had the version of ' || d.had_at::varchar
+            end || '; the source has that of ' || d.version_at::varchar || case
+                when d.version_at < $covered_to then ', which no load found'
+                else ', newer than the last load'
+            end || case
+                when f.is_gone then '; not there any more'
+                when f.channel = '{EXPORT}' then '; its items are awaited'
+                else ''
+            end
+            else 'the warehouse had ' || coalesce(d.had_status, 'no status') || ' and '
+                || coalesce(d.had_minor::varchar, 'no amount') || ', the source has '
+                || coalesce(d.status, 'no status') || ' and '
+                || coalesce(d.total_minor::varchar, 'no amount') || ' minor units' || case
+                when f.is_gone then '; not there any more'
+                when d.answer is null then '; not asked for yet'
+                when d.answer <> 'there' then '; asked for in vain: ' || d.answer
+                when f.version_at = d.version_at and {_differs("d", "f")}
+                    then '; asked for, and the answer is not what the export says'
+                else '; read again'
+            end
+        end as detail
+    from found as d
+    left join final as f on f.order_key = d.order_key and f.order_id = d.order_id
+"""
+
+# A sum is unknown when one of its amounts is. Orders that came to be known after the comparison
+# would make a difference that is none.
+DAYS = f"""
+    create or replace temp table days as
+    select *, source_orders <> warehouse_orders
+        or coalesce(source_net_minor <> warehouse_net_minor, false) as differs
+    from (
+        select order_date, status,
+            count(*) filter (where at_source) as source_orders,
+            count(*) filter (where not at_source) as warehouse_orders,
+            case when count(*) filter (where at_source and total_minor is null) = 0
+                then coalesce(sum(total_minor) filter (where at_source), 0)::bigint
+            end as source_net_minor,
+            case when count(*) filter (where not at_source and total_minor is null) = 0
+                then coalesce(sum(total_minor) filter (where not at_source), 0)::bigint
+            end as warehouse_net_minor
+        from (
+            select true as at_source, f.order_date, {_common_status("e.status")} as status,
+                e.total_minor
+            from exported as e
+            left join final as f on f.order_key = e.order_key and f.order_id = e.order_id
+            union all
+            select false, order_date, {_common_status("status")}, total_minor
+            from final
+            where not is_gone and first_id <= $compared
+        )
+        group by order_date, status
+    )
+"""
+
+DROP_OLD_ROWS = """
+    delete from raw.export_rows
+    where source = $source and account = $account and job_id not in (
+        select job_id from ops.export_jobs
+        where source = $source and account = $account
+            and status = 'landed' and date_field = 'created_at'
+    )
+"""
