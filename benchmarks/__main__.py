@@ -10,7 +10,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, landing, memory, pipeline, refresh_scale
+from benchmarks import calls, complete, export, landing, memory, moving, pipeline, refresh_scale
 from benchmarks.harness import Row
 
 BENCHMARKS = {
@@ -19,6 +19,9 @@ BENCHMARKS = {
     "refresh": refresh_scale.run,
     "calls": calls.run,
     "memory": memory.run,
+    "complete": complete.run,
+    "moving": moving.run,
+    "export": export.run,
 }
 COLUMNS = ("what", "ours", "peer", "ratio", "target", "met")
 WIDE = 150  # columns, for a log that is no terminal

@@ -22,7 +22,7 @@ def run(*, quick: bool) -> list[Row]:
     rows = []
     random = Random(1)
     with TemporaryDirectory() as folder, VoucherifySandbox(orders, now=NOW) as box:
-        set_keys(box.app_id, box.app_token)
+        set_keys(box.app_id, box.app_token, box.download_url)
         settings = settings_for(folder, box.base_url)
         sync_account(settings, ACCOUNT).raise_unless_complete()
         for count in changes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,16 +19,17 @@ from orders_connector.warehouse.database import open_warehouse, transaction
 ACCOUNT = "shop"
 
 
-def settings_for(folder: str, base_url: str) -> Settings:
+def settings_for(folder: str, base_url: str, memory_limit: str | None = None) -> Settings:
     """Return the settings of one account that reads a sandbox."""
     return Settings(
-        warehouse={"path": Path(folder) / "orders.duckdb"},
+        warehouse={"path": Path(folder) / "orders.duckdb", "memory_limit": memory_limit},
         accounts={
             ACCOUNT: {
                 "source": "voucherify",
                 "base_url": base_url,
                 "app_id_env": "SANDBOX_APP_ID",
                 "app_token_env": "SANDBOX_APP_TOKEN",
+                "download_hosts": list(filter(None, [os.environ.get("SANDBOX_DOWNLOAD_HOST")])),
                 "currency": "EUR",
                 "time_zone": "Europe/Warsaw",
                 "history_start": "2020-01-01",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ import httpx
 
 from benchmarks.harness import must_equal
 from orders_connector.config import Settings
-from orders_connector.sandbox.voucherify import VoucherifySandbox, serve
+from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox, serve
 from orders_connector.sandbox.voucherify.history import history
 from orders_connector.sandbox.voucherify.orders import OrderMaker
 from orders_connector.sync import warehouse_connection
@@ -48,22 +49,31 @@ def _page(orders: list[bytes]) -> bytes:
 
 
 @contextmanager
-def served(orders: int) -> Iterator[str]:
-    """Serve a shop from another process; yields its address. Its keys go to the environment."""
-    command = [sys.executable, "-m", "benchmarks.shop", str(orders)]
+def served(orders: int, *switches: str) -> Iterator[str]:
+    """Serve a shop from another process; yields its address. Its keys go to the environment.
+
+    Args:
+        orders: How many it has.
+        switches: How it answers open questions, each as `name=value`.
+    """
+    command = [sys.executable, "-m", "benchmarks.shop", str(orders), *switches]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             shop = json.loads(server.stdout.readline())
-            set_keys(shop["app_id"], shop["app_token"])
+            set_keys(shop["app_id"], shop["app_token"], shop["download_url"])
             yield shop["base_url"]
         finally:
             server.terminate()
 
 
-def set_keys(app_id: str, app_token: str) -> None:
-    """Put keys where `jobs.settings_for` and child processes find them."""
-    os.environ |= {"SANDBOX_APP_ID": app_id, "SANDBOX_APP_TOKEN": app_token}
+def set_keys(app_id: str, app_token: str, download_url: str) -> None:
+    """Put keys and the download host where `jobs.settings_for` and child processes find them."""
+    os.environ |= {
+        "SANDBOX_APP_ID": app_id,
+        "SANDBOX_APP_TOKEN": app_token,
+        "SANDBOX_DOWNLOAD_HOST": download_url.removeprefix("http://"),
+    }
 
 
 def truth_of(base_url: str) -> dict[str, object]:
@@ -71,6 +81,19 @@ def truth_of(base_url: str) -> dict[str, object]:
     lines = httpx.get(f"{base_url}/_sandbox/truth", timeout=60).text.split("\n")
     orders = [json.loads(line) for line in lines if line]
     return {order["id"]: order for order in orders}
+
+
+def facts_of(base_url: str) -> dict[str, tuple[str | None, int | None]]:
+    """Return status and `total_amount` of every order of a served shop by its id."""
+    lines = io.BytesIO(httpx.get(f"{base_url}/_sandbox/truth", timeout=600).content)
+    orders = map(json.loads, lines)
+    return {order["id"]: (order.get("status"), order.get("total_amount")) for order in orders}
+
+
+def calls_of(base_url: str) -> int:
+    """Return how many requests the API host of a served shop was sent."""
+    state = httpx.get(f"{base_url}/_sandbox/state", timeout=60).json()
+    return sum(state["calls"].values())
 
 
 def must_be_complete(settings: Settings, truth: dict[str, object]) -> None:
@@ -91,9 +114,20 @@ def must_be_complete(settings: Settings, truth: dict[str, object]) -> None:
 
 
 def _announce(box: VoucherifySandbox) -> None:
-    shop = {"base_url": box.base_url, "app_id": box.app_id, "app_token": box.app_token}
+    shop = {
+        "base_url": box.base_url,
+        "download_url": box.download_url,
+        "app_id": box.app_id,
+        "app_token": box.app_token,
+    }
     print(json.dumps(shop), flush=True)
 
 
 if __name__ == "__main__":
-    serve(_announce, orders=int(sys.argv[1]), now=NOW, clock_speed=0)
+    serve(
+        _announce,
+        orders=int(sys.argv[1]),
+        switches=Switches.parse(sys.argv[2:]),
+        now=NOW,
+        clock_speed=0,
+    )

@@ -153,7 +153,8 @@ async def _refuse_if_there(load: AccountLoad, customer_id: str) -> _Calls:
             f"The source still has {there} of {len(ids)} orders of this customer that it was asked "
             "for, so loads would bring them back. Nothing was removed. Erase the customer there "
             "first (permanent deletion) and run again; or pass --keep-at-source to erase here all "
-            "the same: then every order that changes at the source comes back with its next load.",
+            "the same: an order that a later load reads, as it changed or stands on a page with "
+            "new ones, comes back then.",
             account=account.name,
         )
     return asking

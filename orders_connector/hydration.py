@@ -23,6 +23,7 @@ from orders_connector.errors import (
     CallBudgetExhausted,
     NotFound,
     PageOverLimit,
+    RequestRejected,
     SourceError,
     UnreadableAnswer,
 )
@@ -257,7 +258,14 @@ class _Hydration:
         try:
             answer = await self._load.client.list_orders(limit=MAX_LIMIT, page=page, order=order)
             gained = self._queue.take_page(answer.content)
-        except (PageOverLimit, UnreadableAnswer, duckdb.Error, UnicodeDecodeError) as error:
+        except (
+            PageOverLimit,
+            RequestRejected,  # as some sources say that page numbers end; NotFound as well
+            NotFound,
+            UnreadableAnswer,
+            duckdb.Error,
+            UnicodeDecodeError,
+        ) as error:
             logger.info("page %s by %s brings nothing: %s", page, order, error)
             return 0  # its orders are fetched one by one
         spool.add(answer.content, "list")

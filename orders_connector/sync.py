@@ -19,7 +19,7 @@ from orders_connector.errors import (
     LoadIncomplete,
     SourceError,
 )
-from orders_connector.hydration import Hydrated, hydrate
+from orders_connector.hydration import Hydrated, hydrate, waiting_orders
 from orders_connector.landing.coverage import coverage_of, gaps_in, load_state
 from orders_connector.landing.profiles import note_answer, read_profile
 from orders_connector.landing.raw_log import Landed, land
@@ -37,6 +37,8 @@ __all__ = [
     "SyncResult",
     "account_of",
     "backfill_account",
+    "export_window",
+    "hydrate_account",
     "open_account",
     "plan_backfill",
     "sync_account",
@@ -253,8 +255,68 @@ def backfill_account(
     """
 
     async def work(load: AccountLoad) -> SyncResult:
-        run = _Sync(load, progress, hydration_calls, business_dates(window))
+        run = _Sync(load, progress, hydration_calls, business_dates(window), reread=False)
         return await run.run(window)
+
+    return open_account(settings, name, work, doing=doing, **transport)
+
+
+def export_window(
+    settings: Settings,
+    name: str,
+    window: Window,
+    *,
+    doing: Callable[[str], None] | None = None,
+    **transport: Any,  # noqa: ANN401 - arguments of Transport
+) -> SyncResult:
+    """Export the header facts of a window by hand, also when it is covered already.
+
+    Asks although the account's profile says that exports are refused. Arguments and errors are
+    those of `sync_account`; what stopped an export is told in the result, as there.
+    """
+
+    async def work(load: AccountLoad) -> SyncResult:
+        run, backfill = _Sync(load, None, 0), Backfill(load)
+        error: Exception | None = None
+        try:
+            reading = await backfill.window(window)
+        except (SourceError, CallBudgetExhausted) as problem:
+            error = problem
+            reading = Reading(window, missing=[window], reason=str(problem))
+        return run._result(reading, error, backfill, Hydrated(awaiting=run._awaiting()))
+
+    return open_account(settings, name, work, doing=doing, **transport)
+
+
+def hydrate_account(
+    settings: Settings,
+    name: str,
+    *,
+    calls: int | None = None,
+    doing: Callable[[str], None] | None = None,
+    **transport: Any,  # noqa: ANN401 - arguments of Transport
+) -> Hydrated:
+    """Fetch the items of orders that are known from exports alone, newest business date first.
+
+    Args:
+        settings: All settings.
+        name: The account.
+        calls: Requests to spend; the account's `hydration_calls_per_run` when None.
+        doing: Told what is going on, in words.
+        **transport: Overrides for the account's transport.
+
+    Returns:
+        What was done; a source that fails or a budget that ends is told there, not raised.
+
+    Raises:
+        ConfigurationError: the account or its credentials are missing.
+        QuotaExhausted: nothing is left of the billing cycle's requests.
+        WarehouseLocked: another process holds the warehouse or loads this account.
+    """
+
+    async def work(load: AccountLoad) -> Hydrated:
+        most = load.account.hydration_calls_per_run if calls is None else calls
+        return await hydrate(load, most_calls=most)
 
     return open_account(settings, name, work, doing=doing, **transport)
 
@@ -289,6 +351,7 @@ class _Sync:
     progress: Progress | None
     hydration_calls: int | None
     days: tuple[date, date] | None = None
+    reread: bool = True  # what is covered already is listed again where the window asks for it
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     extraction_id: str = ""
     unexplained: bool = False
@@ -308,7 +371,9 @@ class _Sync:
                 reading, error = await self._list(asked)
         else:
             asked = Window(min(window.start, begin), window.end) if window else Window(begin)
-            reading, error = await self._list(asked)
+            new = asked if self.reread else Window(begin, asked.end)
+            reading, error = await self._list(new)
+            reading.window = asked
         if error is None:
             error = await self._fill(backfill, asked, reading)
         if error is None and self.hydration_calls != 0:
@@ -316,6 +381,8 @@ class _Sync:
             hydrated = await hydrate(
                 load, most_calls=self.hydration_calls, days=self.days, walked=walked
             )
+        else:
+            hydrated.awaiting = self._awaiting()
         return self._result(reading, error, backfill, hydrated)
 
     async def _fill(self, backfill: Backfill, asked: Window, listed: Reading) -> Exception | None:
@@ -360,6 +427,11 @@ class _Sync:
         listed.missing = left
         listed.reason = reason if reason else (listed.reason if left else None)
         return error if left or self.unexplained else None
+
+    def _awaiting(self) -> int:
+        account = self.load.account
+        with warehouse_connection(self.load.settings) as con:
+            return waiting_orders(con, account.source, account.name, self.days)
 
     def _gaps(self, asked: Window) -> list[Window]:
         """Return what is not covered of a window; without an end, up to what is covered."""

@@ -1,12 +1,25 @@
 """Histories beyond the reach of the listing: exported, counted, and fetched in full."""
 
 import json
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
+from orders_connector.account_load import AccountLoad
+from orders_connector.backfill import Backfill
+from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches
-from orders_connector.sync import sync_account, warehouse_connection
-from tests.test_sync import truth_of
+from orders_connector.sources.base import Window
+from orders_connector.sync import open_account, sync_account, warehouse_connection
+from tests.conftest import NOW
+from tests.test_sync import coverage, truth_of
+
+FULL = """
+    select order_id, payload::varchar from raw.order_payloads
+    where channel in ('list', 'get')
+    qualify row_number() over (partition by order_id order by version_at desc, version_id desc) = 1
+"""
 
 
 async def no_wait(_seconds):
@@ -17,24 +30,146 @@ def sync(settings, **options):
     return sync_account(settings, "shop", sleep=no_wait, **options)
 
 
-FULL = """
-    select order_id, payload::varchar from raw.order_payloads
-    where channel in ('list', 'get')
-    qualify row_number() over (partition by order_id order by version_at desc, version_id desc) = 1
-"""
+def query(settings, sql):
+    with warehouse_connection(settings) as con:
+        return con.execute(sql).fetchall()
 
 
 def full_orders(settings):
-    with warehouse_connection(settings) as con:
-        return {row[0]: json.loads(row[1]) for row in con.execute(FULL).fetchall()}
+    return {name: json.loads(payload) for name, payload in query(settings, FULL)}
 
 
-@pytest.mark.parametrize("size", [99, 101, 300, 301, 420, 1_200])
-@pytest.mark.parametrize("pages", [1, 3])
-def test_x(start_shop, settings_for, size, pages):
+def starts(box):
+    return [call for call in box.calls if (call.method, call.path) == ("POST", "/v1/orders/export")]
+
+
+@pytest.mark.parametrize(
+    ("size", "pages", "exports"),
+    [(100, 1, 0), (101, 1, 1), (300, 3, 0), (301, 3, 1), (420, 1, 1), (700, 2, 1)],
+)
+def test_a_history_beyond_the_reach_comes_whole(start_shop, settings_for, size, pages, exports):
     box = start_shop(size, switches=Switches(listing_pages=pages))
     settings = settings_for(box)
     result = sync(settings)
-    print(result.as_metadata())
-    assert result.status == "complete"
+    assert (result.status, result.exports, result.hydrated.awaiting) == ("complete", exports, 0)
+    assert coverage(settings)[0].end == NOW
     assert full_orders(settings) == truth_of(box)
+    box.clock.advance(timedelta(hours=8))
+    assert (quiet := sync(settings)).status == "complete"
+    assert quiet.calls <= 4
+
+
+def test_items_come_within_the_budget_of_each_run_newest_dates_first(start_shop, settings_for):
+    box = start_shop(350, switches=Switches(listing_pages=1))
+    settings = settings_for(box)
+    result = sync(settings, hydration_calls=0)
+    assert (result.status, result.hydrated.calls) == ("complete", 0)
+    detail = """
+        select sum(r.orders_without_items), sum(s.item_detail_share * s.orders_recognised)
+        from marts.daily_revenue as r
+        inner join marts.daily_summary as s using (source, account, order_date, currency)
+    """
+    complete = []
+    while not complete or without:
+        refresh_models(settings)
+        ((without, known),) = query(settings, detail)
+        complete.append(known)
+        box.reset_calls()
+        result = sync(settings, hydration_calls=60)
+        assert result.hydrated.calls <= 60
+        assert len(complete) < 12
+        fetched = [call.path.rsplit("/", 1)[1] for call in box.calls if "/ord_" in call.path]
+        dates = dict(query(settings, "select order_id, order_date from core.orders"))
+        waiting = query(settings, "select order_id from core.orders where detail_level = 'export'")
+        left = [dates[name] for (name,) in waiting if name not in full_orders(settings)]
+        assert not left or max(left) <= min((dates[name] for name in fetched), default=date.max)
+    assert complete == sorted(set(complete))
+    assert result.hydrated.awaiting == 0
+    assert full_orders(settings) == truth_of(box)
+
+
+def test_a_newer_header_shows_until_its_items_come_and_an_equally_new_one_never(
+    start_shop, settings_for
+):
+    box = start_shop(90, switches=Switches(listing_pages=1))
+    settings = settings_for(box)
+    sync(settings)
+    snapshot(settings)
+    assert query(settings, "select count(*) from raw.order_payloads") == [(90,)]
+    assert query(settings, "select count(*) from raw.export_rows") == [(90,)]
+    box.clock.advance(timedelta(hours=1))
+    changed = box.shop.truth()[0]["id"]
+    box.shop.update(changed, {"status": "CANCELED"})
+    snapshot(settings)
+    shown = f"select status, detail_level from core.orders where order_id = '{changed}'"
+    refresh_models(settings)
+    assert query(settings, shown) == [("cancelled", "export")]
+    sync(settings)
+    refresh_models(settings)
+    assert query(settings, shown) == [("cancelled", "full")]
+
+
+def snapshot(settings):
+    async def work(load: AccountLoad):
+        return await Backfill(load).everything(Window(NOW - timedelta(days=1)), again=True)
+
+    return open_account(settings, "shop", work, sleep=no_wait)
+
+
+def ranged(settings, window, profile=None):
+    async def work(load: AccountLoad):
+        load.profile = replace(load.profile, **(profile or {}))
+        return await Backfill(load).window(window)
+
+    return open_account(settings, "shop", work, sleep=no_wait)
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_more_changes_than_the_listing_reaches_are_exported_as_a_range(
+    start_shop, settings_for, pages
+):
+    box = start_shop(450, switches=Switches(listing_pages=pages))
+    settings = settings_for(box)
+    sync(settings)
+    box.clock.advance(timedelta(hours=1))
+    box.reset_calls()
+    for order in box.shop.truth()[: 100 * pages + 50]:
+        box.clock.advance(timedelta(seconds=1))
+        box.shop.update(order["id"], {"status": "CANCELED"})
+    result = sync(settings)
+    assert result.status == "complete"
+    assert result.exports == len(starts(box)) == 2  # by updated_at and by created_at
+    assert full_orders(settings) == truth_of(box)
+
+
+@pytest.mark.parametrize("bounds", ["exclusive", "inclusive"])
+@pytest.mark.parametrize("precision", ["microseconds", "milliseconds", "seconds"])
+@pytest.mark.parametrize("nulls", ["hidden", "shown"])
+def test_a_range_holds_every_version_of_its_window(
+    start_shop, settings_for, bounds, precision, nulls
+):
+    box = start_shop(
+        120,
+        switches=Switches(
+            export_bounds=bounds, export_bound_precision=precision, export_null_updated_at=nulls
+        ),
+    )
+    settings = settings_for(box)
+    sync(settings)
+    window = Window(NOW + timedelta(seconds=1), NOW + timedelta(seconds=3))
+    expected = set()
+    template = box.shop.truth()[0]
+    for number, after in enumerate((0.999, 1, 1.0005, 2, 2.999, 3, 3.5)):
+        at = (NOW + timedelta(seconds=after)).isoformat()
+        for kind, dates in (
+            ("new", {"created_at": at, "updated_at": None}),
+            ("old", {"created_at": "2024-01-01T00:00:00Z", "updated_at": at}),
+        ):
+            box.shop.put_raw(template | dates | {"id": f"ord_{kind}{number}", "source_id": None})
+            if 1 <= after < 3:
+                expected.add(f"ord_{kind}{number}")
+    box.clock.advance(timedelta(hours=1))
+    reading = ranged(settings, window, {"null_updated_at_in_exports": nulls == "shown"})
+    assert (reading.proven, reading.missing, reading.reason) == (window, [], None)
+    exported = query(settings, "select order_id from raw.order_payloads where channel = 'export'")
+    assert expected <= {name for (name,) in exported}

@@ -1,44 +1,39 @@
 """Whatever the shop and the network do meanwhile: after quiet runs nothing is missing or stale."""
 
-from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from orders_connector.sandbox.voucherify import Fault, Switches, VoucherifySandbox
 from tests.conftest import NOW
 from tests.test_backfill import full_orders, sync
 from tests.test_sync import truth_of, warehouse_of
 
-KINDS = ["create", "pay", "fulfil", "change", "rollback", "backdate", "import"]
-SWITCHES = st.fixed_dictionaries(
-    {
-        "listing_pages": st.integers(1, 4),
-        "page_over_limit": st.sampled_from(
-            ["page_over_limit", "invalid_query_params", "not_found", "empty"]
-        ),
-        "null_updated_at": st.sampled_from(["last", "first", "smallest", "largest"]),
-        "tie_order": st.sampled_from(["id", "shuffled"]),
-        "updated_at_on_create": st.sampled_from(["null", "same", "absent"]),
-        "export_bounds": st.sampled_from(["exclusive", "inclusive"]),
-        "export_bound_precision": st.sampled_from(["microseconds", "milliseconds", "seconds"]),
-        "export_null_updated_at": st.sampled_from(["hidden", "shown"]),
-        "export_header": st.sampled_from(["fields", "labels"]),
-        "export_money": st.sampled_from(["integers", "decimal"]),
-        "export_metadata": st.sampled_from(["json", "columns"]),
-        "export_metadata_nested": st.sampled_from(["json", "joined"]),
-        "export_quoting": st.sampled_from(["minimal", "all"]),
-        "export_line_end": st.sampled_from(["lf", "crlf"]),
-        "export_csv_bom": st.sampled_from(["no", "yes"]),
-        "export_echo": st.sampled_from(["as_sent", "with_defaults"]),
-        "export_polls": st.integers(1, 3),
-        "export_row_limit": st.sampled_from([0, 150, 400]),
-        "export_over_row_limit": st.sampled_from(["truncated", "error"]),
-        "download_redirect": st.sampled_from(["none", "storage"]),
-    }
-)
+KINDS = ["create", "pay", "fulfil", "change", "rollback", "backdate", "import", "erase"]
+ANSWERS = {
+    "page_over_limit": ["page_over_limit", "invalid_query_params", "not_found", "empty"],
+    "null_updated_at": ["last", "first", "smallest", "largest"],
+    "tie_order": ["id", "shuffled"],
+    "updated_at_on_create": ["null", "same", "absent"],
+    "export_bounds": ["exclusive", "inclusive"],
+    "export_bound_precision": ["microseconds", "milliseconds", "seconds"],
+    "export_null_updated_at": ["hidden", "shown"],
+    "export_header": ["fields", "labels"],
+    "export_money": ["integers", "decimal"],
+    "export_metadata": ["json", "columns"],
+    "export_metadata_nested": ["json", "joined"],
+    "export_quoting": ["minimal", "all"],
+    "export_line_end": ["lf", "crlf"],
+    "export_csv_bom": ["no", "yes"],
+    "export_echo": ["as_sent", "with_defaults"],
+    "export_row_limit": [0, 150, 400],
+    "export_over_row_limit": ["truncated", "error"],
+    "download_redirect": ["none", "storage"],
+    "listing_pages": [1, 2, 3, 4],
+}
+SWITCHES = st.fixed_dictionaries({name: st.sampled_from(v) for name, v in ANSWERS.items()})
 FAULTS = st.lists(
     st.builds(
         Fault,
@@ -60,22 +55,21 @@ def stale(settings, truth):
     def at(order):
         return datetime.fromisoformat(order.get("updated_at") or order["created_at"])
 
-    return {
-        name for name, order in truth.items() if name not in held or at(held[name]) < at(order)
-    }
+    return {name for name, o in truth.items() if name not in held or at(held[name]) < at(o)}
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=30, phases=[Phase.explicit, Phase.generate])  # shrinking takes minutes
 @given(
-    size=st.sampled_from([0, 99, 100, 101, 250, 420, 700, 1_200]),
+    size=st.sampled_from([0, 99, 101, 199, 250, 420, 600]),
     seed=st.integers(0, 5),
     switches=SWITCHES,
     faults=FAULTS,
-    moves=st.lists(st.sampled_from([*KINDS, "erase"]), max_size=30),
+    moves=st.lists(st.sampled_from(KINDS), max_size=30),
+    changed=st.sampled_from([0, 30, 220]),
 )
 def test_nothing_is_missing_and_no_claim_is_false(
-    tmp_path_factory, settings_for, size, seed, switches, faults, moves
+    tmp_path_factory, settings_for, size, seed, switches, faults, moves, changed
 ):
     with VoucherifySandbox(size, seed=seed, now=NOW, switches=Switches(**switches)) as box:
         settings = settings_for(box, folder=tmp_path_factory.mktemp("backfill"))
@@ -83,29 +77,28 @@ def test_nothing_is_missing_and_no_claim_is_false(
 
         def move(call):
             box.clock.advance(timedelta(seconds=2))
-            if pending:
+            if pending and len(box.calls) % 2:
                 box.moves.make(pending.pop())
 
         box.on_request = move
         box.faults.add(*faults)
-        calls=[]
         for _ in range(2):
             before = truth_of(box)
             result = sync(settings)
-            calls.append(result.calls)
-            erased = before.keys() - truth_of(box).keys()
             if result.status == "complete":
-                assert not stale(settings, before) - erased
+                assert not stale(settings, before) - (before.keys() - truth_of(box).keys())
             box.clock.advance(timedelta(hours=3))
+            for order in box.shop.truth()[:changed]:  # maybe more than the listing reaches
+                box.clock.advance(timedelta(seconds=1))
+                box.shop.update(order["id"], {"status": "CANCELED"})
         box.faults.clear()
         box.on_request = None
         for _ in range(2):
             box.clock.advance(timedelta(hours=1))
             quiet = sync(settings)
-            calls.append(quiet.calls)
         truth, full = truth_of(box), full_orders(settings)
         wrong = {name for name, order in truth.items() if full.get(name) != order}
+        # One order erased and one back-dated between two loads look like no change at all.
         vanished = warehouse_of(settings).keys() - truth.keys()
-        print(size,switches["listing_pages"],calls,[quiet.status,quiet.reading.reason,len(wrong),len(vanished)])
         assert len(wrong) <= len(vanished)
         assert quiet.status == "complete" or vanished

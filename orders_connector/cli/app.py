@@ -159,6 +159,71 @@ def sync(
 
 
 @app.command()
+def backfill(
+    context: typer.Context,
+    start: Annotated[
+        datetime, typer.Option("--from", formats=TIMES, help="Cover versions from here on, UTC.")
+    ],
+    end: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=TIMES, help="Up to here, exclusive, UTC. Default: now."),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only this account. Default: all.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost; read nothing.")
+    ] = False,
+    no_items: Annotated[
+        bool, typer.Option("--no-items", help="Header facts only; fetch no items.")
+    ] = False,
+    most_calls: Annotated[
+        int | None,
+        typer.Option(min=1, help="Requests to spend on items. Default: what the budget allows."),
+    ] = None,
+    no_refresh: Annotated[
+        bool, typer.Option("--no-refresh", help="Land only; build and publish nothing.")
+    ] = False,
+    no_publish: Annotated[
+        bool, typer.Option("--no-publish", help="Readers keep the copy they have.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Cover a window by listing, exports and single requests, or say what that would cost."""
+    from orders_connector.cli import backfill
+    from orders_connector.sources.base import Window
+
+    if end and end <= start:
+        raise typer.BadParameter("it is not after --from", param_hint="--to")
+    backfill.backfill(
+        context.obj.settings(),
+        account,
+        Window(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC) if end else None),
+        dry_run=dry_run,
+        items=not no_items,
+        most_calls=most_calls,
+        with_refresh=not no_refresh,
+        with_publish=not no_publish,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def reconcile(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Only this account. Default: all.")] = None,
+    no_refresh: Annotated[
+        bool, typer.Option("--no-refresh", help="Compare and repair only; publish nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare the whole warehouse with the source by id, and repair what differs."""
+    from orders_connector.cli import reconcile
+
+    reconcile.reconcile(
+        context.obj.settings(), account, with_refresh=not no_refresh, as_json=as_json
+    )
+
+
+@app.command()
 def refresh(
     context: typer.Context,
     full: Annotated[bool, typer.Option("--full", help="Rebuild all from the raw log.")] = False,
@@ -229,6 +294,39 @@ def doctor(
     from orders_connector.cli import doctor
 
     doctor.doctor(context.obj.config, as_json=as_json, probing=probe)
+
+
+@app.command()
+def erase(
+    context: typer.Context,
+    customer: Annotated[
+        str, typer.Option(help="The source's id of the customer; - reads it from stdin.")
+    ],
+    account: Annotated[
+        str | None, typer.Option(help="The customer's account; needed when there are several.")
+    ] = None,
+    keep_at_source: Annotated[
+        bool,
+        typer.Option(
+            "--keep-at-source",
+            help="Do not ask whether the source still has the orders. Those that a later load reads"
+            " come back.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Remove a customer from all tables and files, and print a certificate."""
+    from orders_connector.cli import erase
+
+    erase.erase(
+        context.obj.settings(),
+        customer,
+        account,
+        keep_at_source=keep_at_source,
+        confirmed=yes,
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -28,7 +28,7 @@ from orders_connector.sources.base import Window
 from orders_connector.sync import SyncResult, account_of, sync_account
 from orders_connector.warehouse.publish import Published
 
-__all__ = ["check", "publish", "refresh", "sync"]
+__all__ = ["check", "finish", "publish", "refresh", "say_extraction", "sync"]
 
 LONG_ENOUGH_TO_TELL = 2.0  # seconds
 
@@ -52,15 +52,38 @@ def sync(
     names = [account] if account else list(settings.accounts)
     for name in names:
         account_of(settings, name).credentials()  # missing keys are told before anything is done
-    report: dict[str, Any] = {"accounts": []}
     results = []
-    blocked = None
     for name in names:
         result = _extract(settings, name, asked)
         results.append(result)
-        report["accounts"].append(result.as_metadata())
         if not as_json:
-            _say_extraction(result)
+            say_extraction(result)
+    finish(
+        settings,
+        results,
+        with_refresh=with_refresh,
+        with_publish=with_publish,
+        as_json=as_json,
+    )
+
+
+def finish(
+    settings: Settings,
+    results: Sequence[SyncResult],
+    *,
+    with_refresh: bool,
+    with_publish: bool,
+    as_json: bool,
+) -> None:
+    """Refresh, check and publish after loads, and end with what they could not cover.
+
+    Raises:
+        LoadIncomplete: an account is not covered; everything that was read is in the tables.
+        SourceError: the same, as the source refused or failed.
+        PublishBlocked: a check failed.
+    """
+    report: dict[str, Any] = {"accounts": [result.as_metadata() for result in results]}
+    blocked = None
     if with_refresh:
         report["refresh"] = _refresh(settings, full=False, as_json=as_json)
         checks = _check(settings, as_json=as_json)
@@ -115,10 +138,18 @@ def _extract(settings: Settings, name: str, asked: Window | None) -> SyncResult:
             typer.echo(f"{name}: waiting {seconds:.0f} s: {reason}", err=True)
 
     with progress_bar(f"{name}: reading orders") as show:
-        return sync_account(settings, name, window=asked, progress=show, on_wait=on_wait)
+        return sync_account(
+            settings,
+            name,
+            window=asked,
+            progress=show,
+            doing=lambda what: show.say(f"{name}: {what}"),
+            on_wait=on_wait,
+        )
 
 
-def _say_extraction(result: SyncResult) -> None:
+def say_extraction(result: SyncResult) -> None:
+    """Print what a load did and what is proven."""
     landed, reading = result.landed, result.reading
     versions = counted(landed.versions, "new version")
     orders = counted(landed.new_orders, "new order")
@@ -131,6 +162,13 @@ def _say_extraction(result: SyncResult) -> None:
         say(f"  missing  {window(gap)}")
     if reading.reason:
         say(f"  because  {reading.reason}")
+    if result.hydrated.orders:
+        say(f"  items    {counted(result.hydrated.orders, 'order')} fetched in full")
+    if result.hydrated.awaiting:
+        say(
+            f"  waiting  {counted(result.hydrated.awaiting, 'order')} known from exports alone; "
+            "the next runs fetch their items"
+        )
     if landed.quarantined:
         say(f"  put into quarantine: {counted(landed.quarantined, 'row')} that cannot be read")
 

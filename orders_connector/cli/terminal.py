@@ -64,13 +64,26 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     _stdout().print(grid)
 
 
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show done and total on stderr while the block runs, when stderr is a terminal.
+class Bar:
+    """A bar that is shown: call it with done and total, of which the latter may be unknown."""
 
-    Yields:
-        Function to call with done and total; total may be unknown.
-    """
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=None)
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show how far it is."""
+        total = max(done, total) if total else None
+        self._progress.update(self._task, completed=done, total=total)
+
+    def say(self, what: str) -> None:
+        """Show what is being done now."""
+        self._progress.update(self._task, description=what)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Bar]:
+    """Show done and total on stderr while the block runs, when stderr is a terminal."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -79,12 +92,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
         TimeElapsedColumn(),
     )
     with _progress(*columns) as progress:
-        task = progress.add_task(what, total=None)
-
-        def show(done: int, total: int | None) -> None:
-            progress.update(task, completed=done, total=max(done, total) if total else None)
-
-        yield show
+        yield Bar(progress, what)
 
 
 @contextmanager

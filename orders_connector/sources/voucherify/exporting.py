@@ -45,8 +45,9 @@ logger = logging.getLogger(__name__)
 # each window is asked for a little wider; rows that come twice are stored once.
 MARGIN = timedelta(seconds=2)
 SHORTEST = timedelta(hours=1)  # a window that fails and is no longer than this is not cut again
-# Failures after which an extraction gives up. Waiting in vain is dear, so it counts more.
-PATIENCE, COST_OF_WAITING = 12, 4
+# Failures after which an extraction gives up. Waiting in vain is dear, so it counts more; a file
+# that comes gives back what the two failures cost that led to a window of its size.
+PATIENCE, COST_OF_WAITING, REFUND = 12, 4, 2
 DAMAGED = (ExportDamaged, UnreadableAnswer, JobFailed, JobUnfinished, NotFound)
 
 
@@ -153,6 +154,7 @@ class Exporting:
                 logger.warning("the export of %s failed (%s); trying again", piece, error)
                 waiting += reversed(again)
                 continue
+            self._patience = min(PATIENCE, self._patience + REFUND)
             yield exported
             exported.file.path.unlink(missing_ok=True)
 

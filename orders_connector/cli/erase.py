@@ -1,0 +1,90 @@
+"""The command that removes a customer."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import typer
+
+from orders_connector.cli.terminal import counted, minutes, print_json, relative, say, spinner
+from orders_connector.config import Settings
+from orders_connector.erasure import Certificate, erase_customer
+from orders_connector.errors import ConfigurationError
+from orders_connector.sync import account_of
+
+__all__ = ["erase"]
+
+FROM_STDIN = "-"
+LONG_ENOUGH_TO_TELL = 2.0  # seconds
+
+
+def erase(
+    settings: Settings,
+    customer: str,
+    account: str | None,
+    *,
+    keep_at_source: bool,
+    confirmed: bool,
+    as_json: bool,
+) -> None:
+    """Erase a customer after a confirmation and print the certificate.
+
+    Raises:
+        ConfigurationError: the account is missing, or several are configured and none is named.
+        FatalSourceError: the source still has orders of the customer; nothing was removed.
+        WarehouseError: the files could not be written anew.
+    """
+    name = account or _only_account(settings)
+    account_of(settings, name)
+    if customer == FROM_STDIN:
+        customer = sys.stdin.readline().rstrip("\r\n")
+    if not customer:
+        raise typer.BadParameter("the id is empty", param_hint="--customer")
+    if not confirmed:
+        typer.confirm(
+            f"Remove all orders of this customer from {name}, for good?", abort=True, err=True
+        )
+
+    def on_wait(seconds: float, reason: str) -> None:
+        if seconds >= LONG_ENOUGH_TO_TELL:
+            typer.echo(f"{name}: waiting {seconds:.0f} s: {reason}", err=True)
+
+    with spinner("erasing") as show:
+        certificate = erase_customer(
+            settings,
+            name,
+            customer,
+            keep_at_source=keep_at_source,
+            doing=show,
+            on_wait=on_wait,
+        )
+    if as_json:
+        print_json(asdict(certificate) | {"files": [str(path) for path in certificate.files]})
+    else:
+        _say_certificate(certificate)
+
+
+def _only_account(settings: Settings) -> str:
+    if len(settings.accounts) > 1:
+        raise ConfigurationError(
+            "customers belong to one account: name it with --account; configured are: "
+            + ", ".join(settings.accounts)
+        )
+    return next(iter(settings.accounts))
+
+
+def _say_certificate(certificate: Certificate) -> None:
+    say(
+        f"{certificate.account}: erased {counted(certificate.orders, 'order')}"
+        f" ({counted(certificate.versions, 'version')}) at {minutes(certificate.erased_at)}",
+        f"  certificate  {certificate.erasure_id}",
+        f"  referrals    {counted(certificate.referrals, 'order')} of others named the customer",
+        f"  restated     {counted(certificate.business_dates, 'business date')}",
+        *(f"  rewritten    {relative(path)}" for path in certificate.files),
+    )
+    if certificate.mentions:
+        say(
+            f"  left         {counted(certificate.mentions, 'order')} of others with the id in "
+            "another place, such as metadata: mend them at the source"
+        )
