@@ -83,6 +83,14 @@ class _Backfill:
     def until_headers(self) -> float:
         return max(self.seconds["listing"], self.seconds["export"])
 
+    def calls(self, *, but: str = "") -> tuple[int, int]:
+        """Return the calls made and those planned, without one of the steps."""
+        made, planned = (
+            sum(calls for how, calls in steps.items() if how != but)
+            for steps in (self.made, self.planned)
+        )
+        return made, planned
+
 
 def _large(orders: int, hydration_calls: int, *switches: str) -> list[Row]:
     with TemporaryDirectory() as folder, served(orders, *switches) as base_url:
@@ -95,7 +103,7 @@ def _large(orders: int, hydration_calls: int, *switches: str) -> list[Row]:
     rate = items / (done.seconds["items"] - before)
     rest = done.awaiting / rate / 60
     return [
-        _planned(f"requests for listing, exports and pages {shop}", done, but="items"),
+        planned_row(f"requests for listing, exports and pages {shop}", *done.calls(but="items")),
         Row(f"seconds until every header {shop} is in", f"{done.until_headers:.0f} s"),
         Row(
             f"items one by one {shop}, {items:,} measured",
@@ -115,7 +123,7 @@ def _small(orders: int, *switches: str) -> list[Row]:
         _must_show_all_headers(settings, facts_of(base_url))
     shop = f"of {orders:,} orders"
     return [
-        _planned(f"requests for everything {shop}, items included", done),
+        planned_row(f"requests for everything {shop}, items included", *done.calls()),
         Row(
             f"seconds for everything {shop}, items included",
             f"{max(done.seconds.values()):.0f} s",
@@ -149,28 +157,38 @@ def _backfill(
 def _must_show_all_headers(
     settings: Settings, facts: dict[str, tuple[str | None, int | None]]
 ) -> None:
-    """Compare status and amount in raw.order_payloads and core.orders with the shop."""
+    """Compare status and amount in raw.order_payloads and core.orders with the shop.
+
+    A few orders of a large sandbox have more discount than amount. No model reads such an amount,
+    so these have to be in quarantine, and nothing else.
+    """
+    refused = {name for name, (_, total) in facts.items() if total is not None and total < 0}
     refresh_models(settings)
     with warehouse_connection(settings, read_only=True) as con:
-        shown = con.execute(
-            "select order_id, source_status, net_minor from core.orders"
-        ).fetchall()
+        quarantined = con.execute("select distinct order_id from ops.quarantine").fetchall()
+        shown = con.execute("select order_id, source_status, net_minor from core.orders").fetchall()
         kept = con.execute(
             "select order_id, payload ->> '$.status', (payload ->> '$.total_amount')::bigint"
             " from raw.order_payloads qualify row_number() over (partition by order_id"
             " order by version_at desc, version_id desc) = 1"
         ).fetchall()
-    for table, rows in (("core.orders", shown), ("raw.order_payloads", kept)):
-        found = {order_id: (status, total) for order_id, status, total in rows}
-        must_equal(f"rows of {table}", len(rows), len(facts))
-        must_equal(f"ids in {table}", found.keys(), facts.keys())
-        wrong = [order_id for order_id, fact in facts.items() if found[order_id] != fact]
-        must_equal(f"orders of {table} with another status or amount", wrong, [])
+    must_equal("orders in quarantine", {name for (name,) in quarantined}, refused)
+    _must_be(kept, facts, "raw.order_payloads")
+    _must_be(shown, {n: fact for n, fact in facts.items() if n not in refused}, "core.orders")
 
 
-def _planned(what: str, done: _Backfill, but: str = "") -> Row:
-    made = sum(calls for how, calls in done.made.items() if how != but)
-    planned = sum(calls for how, calls in done.planned.items() if how != but)
+def _must_be(
+    rows: list[tuple[Any, ...]], facts: dict[str, tuple[str | None, int | None]], table: str
+) -> None:
+    found = {order_id: (status, total) for order_id, status, total in rows}
+    must_equal(f"rows of {table}", len(rows), len(facts))
+    must_equal(f"ids that {table} lacks", facts.keys() - found.keys(), set())
+    wrong = [order_id for order_id, fact in facts.items() if found[order_id] != fact]
+    must_equal(f"orders of {table} with another status or amount", wrong, [])
+
+
+def planned_row(what: str, made: int, planned: int) -> Row:
+    """Compare the requests that were made with those that the plan told."""
     off = 100 * abs(made - planned) / made
     return Row(
         what,

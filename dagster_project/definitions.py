@@ -6,10 +6,13 @@ import dagster as dg
 
 from dagster_project.defs.automation import build_automation
 from dagster_project.defs.checks import build_checks
+from dagster_project.defs.exports import build_exports
 from dagster_project.defs.extraction import build_extractions
-from dagster_project.defs.labels import extraction_key
+from dagster_project.defs.hydration import build_hydrations
+from dagster_project.defs.labels import extraction_key, reconciled_key
 from dagster_project.defs.models import ModelAssets
 from dagster_project.defs.publishing import PUBLISHED, build_published
+from dagster_project.defs.reconciliation import build_reconciliations
 from dagster_project.resources import Warehouse
 from orders_connector.config import Settings
 from orders_connector.status import FRESH_FOR
@@ -19,6 +22,7 @@ __all__ = ["build_definitions", "defs"]
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=FRESH_FOR, fail_window=FRESH_FOR + timedelta(days=1)
 )
+NIGHTLY = (extraction_key, reconciled_key)
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -28,10 +32,17 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ModelError: a SQL model is wrong.
     """
     models = ModelAssets.load(settings)
-    assets = [*build_extractions(settings), *models.assets(), build_published(models)]
+    assets = [
+        *build_extractions(settings),
+        *build_exports(settings),
+        *build_hydrations(settings),
+        *build_reconciliations(settings),
+        *models.assets(),
+        build_published(models),
+    ]
     # A mart's date is only rebuilt when an order of it changed, so its age says nothing.
     every_night = {PUBLISHED, *(spec.key for spec in models.refreshed)}
-    every_night |= {extraction_key(name) for name in settings.accounts}
+    every_night |= {key(name) for name in settings.accounts for key in NIGHTLY}
     fresh = dg.map_asset_specs(
         lambda spec: (
             dg.apply_freshness_policy(spec, FRESHNESS) if spec.key in every_night else spec

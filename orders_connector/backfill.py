@@ -118,6 +118,10 @@ class Backfill:
             SourceError: the source refused or failed for good; what was landed stays.
             CallBudgetExhausted: the run may make no more calls.
         """
+        with self._warehouse() as con:
+            first = export_jobs.longest_proven(con, *self._who) < 0
+        if first:  # no file's length is trusted yet: go on with the snapshot that was interrupted
+            return await self.everything(asked, again=False)
         reading = Reading(window=asked)
         with self._recorded(reading):
             known_until = await self._both_dates(asked) if asked.end else None
@@ -166,6 +170,8 @@ class Backfill:
             before_cuts, taken = taken.orders, self._counted(total)
             if taken.orders == before_cuts:
                 break
+        # An order created after the first count may hide another one that is cut off.
+        taken.asked_at = min(taken.asked_at, history[1])
         return taken
 
     async def _both_dates(self, asked: Window) -> datetime | None:
@@ -283,7 +289,9 @@ class Backfill:
     def _counted(self, total: int | None) -> Snapshot:
         with self._warehouse() as con:
             ((orders, asked_at),) = con.execute(
-                "select count(distinct (r.order_key, r.order_id)), min(j.asked_at)"
+                # A file without rows still tells when it was asked for, and holds no order.
+                "select count(distinct (r.order_key, r.order_id))"
+                " filter (where r.order_id is not null), min(j.asked_at)"
                 " from ops.export_jobs as j"
                 " left join raw.export_rows as r on r.job_id = j.job_id"
                 f" where j.source = ? and j.account = ? and j.date_field = '{CREATED}'"

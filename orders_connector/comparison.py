@@ -70,6 +70,18 @@ def _states(upto: str) -> str:
     )"""
 
 
+def _facts(upto: str) -> str:
+    """SQL of what is compared of each version; payloads stay below joins, so these are small."""
+    return f"""(
+        select p.version_id, p.channel, {STATUS} as status, {NET} as total_minor,
+            {ORDER_DATE} as order_date
+        from raw.order_payloads as p
+        inner join ops.accounts as a on a.source = p.source and a.account = p.account
+        where p.source = $source and p.account = $account and {upto}
+            and p.channel <> '{GONE}' and p.quarantine_reason is null
+    )"""
+
+
 # One row per order, although windows overlap: as it stood last.
 EXPORTED = """(
     select r.order_key, r.order_id, r.version_at, nullif(r.status, '') as status, r.total_minor
@@ -97,10 +109,9 @@ def _differs(left: str, right: str) -> str:
 COMPARE = f"""
     with exported as {EXPORTED},
     before as (
-        select s.order_key, s.order_id, s.version_at, s.is_gone,
-            {STATUS} as status, {NET} as total_minor
+        select s.order_key, s.order_id, s.version_at, s.is_gone, p.status, p.total_minor
         from {_states("version_id <= $before")} as s
-        left join raw.order_payloads as p on p.version_id = s.version_id
+        left join {_facts("version_id <= $before")} as p on p.version_id = s.version_id
     ),
     known as {_states("version_id <= $compared")}
     select e.order_key, e.order_id,
@@ -134,12 +145,10 @@ EXPORTED_NOW = f"create or replace temp table exported as from {EXPORTED}"
 
 FINAL = f"""
     create or replace temp table final as
-    select s.order_key, s.order_id, s.first_id, s.version_at, s.is_gone, p.channel,
-        {STATUS} as status, {NET} as total_minor,
-        case when p.version_id is not null then {ORDER_DATE} end as order_date
+    select s.order_key, s.order_id, s.first_id, s.version_at, s.is_gone,
+        p.channel, p.status, p.total_minor, p.order_date
     from {_states("true")} as s
-    left join raw.order_payloads as p on p.version_id = s.version_id
-    left join ops.accounts as a on a.source = $source and a.account = $account
+    left join {_facts("true")} as p on p.version_id = s.version_id
 """
 
 JUDGED = f"""

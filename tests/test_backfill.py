@@ -13,17 +13,13 @@ from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
 from orders_connector.sync import open_account, sync_account, warehouse_connection
 from tests.conftest import NOW
-from tests.test_sync import coverage, truth_of
+from tests.test_sync import coverage, no_wait, truth_of
 
 FULL = """
     select order_id, payload::varchar from raw.order_payloads
     where channel in ('list', 'get')
     qualify row_number() over (partition by order_id order by version_at desc, version_id desc) = 1
 """
-
-
-async def no_wait(_seconds):
-    """Exports need not be waited for in a test."""
 
 
 def sync(settings, **options):
@@ -45,7 +41,7 @@ def starts(box):
 
 @pytest.mark.parametrize(
     ("size", "pages", "exports"),
-    [(100, 1, 0), (101, 1, 1), (300, 3, 0), (301, 3, 1), (420, 1, 1), (700, 2, 1)],
+    [(100, 1, 0), (101, 1, 1), (300, 3, 0), (301, 3, 1), (430, 2, 1)],
 )
 def test_a_history_beyond_the_reach_comes_whole(start_shop, settings_for, size, pages, exports):
     box = start_shop(size, switches=Switches(listing_pages=pages))
@@ -60,7 +56,7 @@ def test_a_history_beyond_the_reach_comes_whole(start_shop, settings_for, size, 
 
 
 def test_items_come_within_the_budget_of_each_run_newest_dates_first(start_shop, settings_for):
-    box = start_shop(350, switches=Switches(listing_pages=1))
+    box = start_shop(240, switches=Switches(listing_pages=1))
     settings = settings_for(box)
     result = sync(settings, hydration_calls=0)
     assert (result.status, result.hydrated.calls) == ("complete", 0)
@@ -70,13 +66,15 @@ def test_items_come_within_the_budget_of_each_run_newest_dates_first(start_shop,
         inner join marts.daily_summary as s using (source, account, order_date, currency)
     """
     complete = []
-    while not complete or without:
+    while True:
         refresh_models(settings)
         ((without, known),) = query(settings, detail)
         complete.append(known)
+        if not without:
+            break
         box.reset_calls()
-        result = sync(settings, hydration_calls=60)
-        assert result.hydrated.calls <= 60
+        result = sync(settings, hydration_calls=50)
+        assert result.hydrated.calls <= 50
         assert len(complete) < 12
         fetched = [call.path.rsplit("/", 1)[1] for call in box.calls if "/ord_" in call.path]
         dates = dict(query(settings, "select order_id, order_date from core.orders"))
@@ -143,13 +141,13 @@ def test_more_changes_than_the_listing_reaches_are_exported_as_a_range(
 
 
 @pytest.mark.parametrize("bounds", ["exclusive", "inclusive"])
-@pytest.mark.parametrize("precision", ["microseconds", "milliseconds", "seconds"])
+@pytest.mark.parametrize("precision", ["microseconds", "seconds"])
 @pytest.mark.parametrize("nulls", ["hidden", "shown"])
 def test_a_range_holds_every_version_of_its_window(
     start_shop, settings_for, bounds, precision, nulls
 ):
     box = start_shop(
-        120,
+        20,
         switches=Switches(
             export_bounds=bounds, export_bound_precision=precision, export_null_updated_at=nulls
         ),

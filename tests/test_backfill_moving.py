@@ -28,10 +28,10 @@ ANSWERS = {
     "export_line_end": ["lf", "crlf"],
     "export_csv_bom": ["no", "yes"],
     "export_echo": ["as_sent", "with_defaults"],
-    "export_row_limit": [0, 150, 400],
+    "export_row_limit": [0, 100, 300],
     "export_over_row_limit": ["truncated", "error"],
     "download_redirect": ["none", "storage"],
-    "listing_pages": [1, 2, 3, 4],
+    "listing_pages": [1, 2, 3],
 }
 SWITCHES = st.fixed_dictionaries({name: st.sampled_from(v) for name, v in ANSWERS.items()})
 FAULTS = st.lists(
@@ -59,14 +59,14 @@ def stale(settings, truth):
 
 
 @pytest.mark.slow
-@settings(max_examples=30, phases=[Phase.explicit, Phase.generate])  # shrinking takes minutes
+@settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # shrinking takes minutes
 @given(
-    size=st.sampled_from([0, 99, 101, 199, 250, 420, 600]),
+    size=st.sampled_from([0, 99, 101, 199, 250, 350]),
     seed=st.integers(0, 5),
     switches=SWITCHES,
     faults=FAULTS,
     moves=st.lists(st.sampled_from(KINDS), max_size=30),
-    changed=st.sampled_from([0, 30, 220]),
+    changed=st.sampled_from([0, 30, 120]),
 )
 def test_nothing_is_missing_and_no_claim_is_false(
     tmp_path_factory, settings_for, size, seed, switches, faults, moves, changed

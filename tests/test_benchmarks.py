@@ -1,17 +1,34 @@
 """Each benchmark runs in its tiny size. They check their own results; times are not judged here."""
 
+import csv
+from datetime import datetime
+
+import httpx
 import pytest
 
-from benchmarks import calls, landing, memory, pipeline, refresh_scale
+from benchmarks import calls, complete, export, landing, memory, moving, pipeline, refresh_scale
 from benchmarks.__main__ import BENCHMARKS, as_markdown
 from benchmarks.harness import Child, Row, Spent, must_equal, run_child
+from benchmarks.shop import NOW
+from orders_connector.sandbox.voucherify import VoucherifySandbox
+from orders_connector.sandbox.voucherify.csv_file import FIELDS as LABELS
 
-QUICK_ROWS = {landing: 2, calls: 3, memory: 4, refresh_scale: 4, pipeline: 2}
+QUICK_ROWS = {
+    landing: 2,
+    calls: 3,
+    memory: 4,
+    refresh_scale: 4,
+    pipeline: 2,
+    complete: 7,
+    moving: 6,
+    export: 5,
+}
 
 
 @pytest.fixture(autouse=True)
 def without_peer(monkeypatch):
-    monkeypatch.setattr("benchmarks.pipeline.find_spec", lambda _: None)
+    for module in ("pipeline", "moving"):
+        monkeypatch.setattr(f"benchmarks.{module}.find_spec", lambda _: None)
 
 
 @pytest.mark.slow
@@ -26,6 +43,54 @@ def test_quick_size_runs_and_proves_its_result(benchmark):
 @pytest.mark.slow
 def test_incremental_loads_keep_to_their_bound_of_requests():
     assert [row.met for row in calls.run(quick=True)] == [True, True, True]
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_while_the_shop_moves():
+    assert [row.met for row in moving.run(quick=True)] == [None, None, True] * 2
+
+
+def test_a_plan_may_be_wrong_by_a_twentieth_either_way():
+    met = [complete.planned_row("load", made, 100).met for made in (94, 96, 105, 106)]
+
+    assert met == [False, True, True, False]
+
+
+def test_what_is_missing_and_what_is_stale_are_told_apart():
+    early, late = datetime(2026, 8, 1), datetime(2026, 8, 2)
+    truth = {"ord_1": late, "ord_2": late, "ord_3": early}
+
+    assert moving.left({"ord_1": late, "ord_2": early}, truth) == moving.Left(missing=1, stale=1)
+    assert moving.left(truth, truth) == moving.Left(missing=0, stale=0)
+
+
+def test_orders_change_only_after_they_were_read():
+    with VoucherifySandbox(20, now=NOW) as box:
+        keys = {"X-App-Id": box.app_id, "X-App-Token": box.app_token}
+        before = {order["id"]: order for order in box.shop.truth()}
+        box.on_request = moving.Traffic(box)
+        pages = [
+            httpx.get(
+                f"{box.base_url}/v1/orders",
+                params={"limit": 5, "page": page, "order": "updated_at"},
+                headers=keys,
+            ).json()["orders"]
+            for page in (1, 2)
+        ]
+        changed = {order["id"] for order in box.shop.truth() if before[order["id"]] != order}
+
+    assert len(changed) == moving.UPDATES
+    assert changed <= {order["id"] for order in pages[0]}
+
+
+def test_the_large_file_of_an_export_has_one_header_and_different_ids(tmp_path):
+    export.write(str(tmp_path / "export.csv"), rows=50, distinct=20)
+
+    with (tmp_path / "export.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == list(LABELS.values())
+    assert len({row[0] for row in rows}) == len(rows) == 50
+    assert rows[0][1:] == rows[20][1:] != rows[1][1:]
 
 
 def test_every_benchmark_can_be_asked_for_by_name():

@@ -1,5 +1,7 @@
 """After an erasure nothing of the customer is left: no row, no figure, no byte."""
 
+import io
+import json
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -7,6 +9,7 @@ import duckdb
 import pytest
 
 from orders_connector import erasure
+from orders_connector.cli import main
 from orders_connector.erasure import erase_customer
 from orders_connector.errors import ConfigurationError, DiskFull, FatalSourceError
 from orders_connector.load import publish_warehouse, refresh_models
@@ -348,3 +351,46 @@ def test_an_unknown_account_and_an_empty_id_are_refused(settings):
         erase_customer(settings, "elsewhere", CUSTOMER)
     with pytest.raises(ValueError, match="empty"):
         erase_customer(settings, "shop", "")
+
+
+@pytest.fixture
+def run(settings, tmp_path, monkeypatch, capsys):
+    """Run `erase` on the configuration of `settings` with a text on stdin."""
+
+    def command(*arguments, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as end:
+            main(["--config", str(tmp_path / "orders.toml"), "erase", *arguments])
+        return end.value.code or 0, *capsys.readouterr()
+
+    return command
+
+
+def test_the_command_prints_the_certificate_without_the_id(shop, settings, run):
+    shop.shop.erase_customer(CUSTOMER)
+    code, out, err = run("--customer", "-", "--yes", stdin=f"{CUSTOMER}\n")
+    assert (code, err) == (0, "")
+    assert out.startswith("shop: erased 3 orders (3 versions) at ")
+    assert f"certificate  {ask(settings, 'select erasure_id from ops.erasures')[0][0]}" in out
+    assert CUSTOMER not in out
+    _, out, _ = run("--customer", CUSTOMER, "--yes", "--json")
+    assert json.loads(out)["orders"] == 0
+
+
+def test_the_command_erases_nothing_without_a_yes(shop, settings, run):
+    shop.shop.erase_customer(CUSTOMER)
+    code, out, err = run("--customer", CUSTOMER, stdin="n\n")
+    assert (code, out.strip()) == (1, "")
+    assert CUSTOMER not in err
+    assert ask(settings, "select count(*) from ops.erasures") == [(0,)]
+
+
+def test_the_command_says_what_to_do_while_the_source_has_the_orders(run):
+    code, _, err = run("--customer", CUSTOMER, "--yes")
+    assert code == 5
+    assert "--keep-at-source" in err
+    assert CUSTOMER not in err
+
+
+def test_the_command_refuses_an_empty_id(run):
+    assert run("--customer", "-", "--yes", stdin="\n")[0] == 2

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orders_connector.errors import LoadIncomplete
+from orders_connector.errors import LoadIncomplete, PermissionDenied
 from orders_connector.landing.coverage import coverage_of
 from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
@@ -20,6 +20,10 @@ CURRENT = """
     qualify row_number() over (
         partition by order_id order by version_at desc, version_id desc) = 1
 """
+
+
+async def no_wait(_seconds):
+    """Exports need not be waited for in a test."""
 
 
 def warehouse_of(settings):
@@ -87,12 +91,12 @@ def test_orders_that_were_never_updated_come_by_their_creation(start_shop, setti
     assert warehouse_of(settings) == truth_of(box)
 
 
-def test_beyond_the_reach_of_the_listing_the_missing_window_is_named(start_shop, settings_for):
-    box = start_shop(10_400)
+def test_beyond_the_reach_without_exports_the_missing_window_is_named(start_shop, settings_for):
+    box = start_shop(420, switches=Switches(listing_pages=3, export_allowed="no"))
     settings = settings_for(box)
     result = sync_account(settings, "shop")
-    assert result.status == "incomplete"
-    assert "10,000" in result.reading.reason
+    assert (result.status, result.exports) == ("failed", 0)
+    assert isinstance(result.error, PermissionDenied)
     (missing,) = result.reading.missing
     assert missing.start == datetime(2020, 1, 1, tzinfo=UTC)
     (covered,) = coverage(settings)
@@ -102,8 +106,6 @@ def test_beyond_the_reach_of_the_listing_the_missing_window_is_named(start_shop,
         at = datetime.fromisoformat(order.get("updated_at") or order["created_at"])
         if at >= covered.start:
             assert held.get(order["id"]) == order
-    with pytest.raises(LoadIncomplete, match="2020-01-01"):
-        result.raise_unless_complete()
     # The next night goes on from there and is complete for its own window.
     box.clock.advance(timedelta(days=1))
     box.shop.update(box.shop.truth()[0]["id"], {"status": "CANCELED"})
@@ -131,8 +133,21 @@ def test_a_backdated_order_is_found_because_the_counts_do_not_add_up(start_shop,
     assert warehouse_of(settings) == truth_of(box)
 
 
-def test_a_backdated_order_out_of_reach_makes_every_load_incomplete(start_shop, settings_for):
-    box = start_shop(10_300)
+def test_a_backdated_order_out_of_reach_is_exported(start_shop, settings_for):
+    box = start_shop(420, switches=Switches(listing_pages=3))
+    settings = settings_for(box)
+    sync_account(settings, "shop", sleep=no_wait)
+    box.clock.advance(timedelta(hours=2))
+    box.shop.upsert({"status": "PAID", "amount": 900, "created_at": "2021-12-24T08:00:00.000Z"})
+    result = sync_account(settings, "shop", sleep=no_wait)
+    assert (result.status, result.exports, result.landed.new_orders) == ("complete", 1, 1)
+    assert warehouse_of(settings) == truth_of(box)
+
+
+def test_a_backdated_order_that_nothing_reaches_makes_every_load_incomplete(
+    start_shop, settings_for
+):
+    box = start_shop(420, switches=Switches(listing_pages=3, export_allowed="no"))
     settings = settings_for(box)
     sync_account(settings, "shop")
     box.clock.advance(timedelta(hours=2))
@@ -141,6 +156,9 @@ def test_a_backdated_order_out_of_reach_makes_every_load_incomplete(start_shop, 
         result = sync_account(settings, "shop")
         assert result.status == "incomplete"
         assert "one more order" in result.reading.reason
+        assert "refuses exports" in result.reading.reason
+        with pytest.raises(LoadIncomplete, match="one more order"):
+            result.raise_unless_complete()
         box.clock.advance(timedelta(hours=2))
 
 

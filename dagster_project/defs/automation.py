@@ -2,7 +2,13 @@
 
 import dagster as dg
 
-from dagster_project.defs.labels import extraction_key, model_key
+from dagster_project.defs.labels import (
+    extraction_key,
+    hydrated_key,
+    model_key,
+    raw_keys,
+    reconciled_key,
+)
 from dagster_project.defs.models import ModelAssets
 from dagster_project.defs.partitions import version_days
 from dagster_project.defs.publishing import PUBLISHED
@@ -14,6 +20,9 @@ __all__ = ["build_automation"]
 def build_automation(settings: Settings, models: ModelAssets) -> dg.Definitions:
     """Make the jobs, the nightly schedule and the sensor for failed loads."""
     extractions = [extraction_key(name) for name in settings.accounts]
+    hydrations = [hydrated_key(name) for name in settings.accounts]
+    reconciliations = [reconciled_key(name) for name in settings.accounts]
+    of_accounts = {key.to_python_identifier() for n in settings.accounts for key in raw_keys(n)}
     after_extraction = (
         dg.AssetSelection.assets(*[spec.key for spec in models.refreshed], PUBLISHED)
         | dg.AssetSelection.checks_for_assets(*[model_key(name) for name in models.models])
@@ -21,24 +30,35 @@ def build_automation(settings: Settings, models: ModelAssets) -> dg.Definitions:
     )
     nightly = dg.define_asset_job(
         "nightly",
-        selection=dg.AssetSelection.assets(*extractions) | after_extraction,
-        description="Reads what is new from every account, refreshes, checks and publishes.",
+        selection=dg.AssetSelection.assets(*extractions, *reconciliations) | after_extraction,
+        description="Reads what is new from every account, compares it with the source, refreshes, "
+        "checks and publishes.",
+        tags={"dagster/max_runtime": 4 * 3600},
+    )
+    # What an extraction reports itself cannot be checked without it.
+    without_extraction = after_extraction - dg.AssetSelection.checks(
+        *map(window_check, extractions)
+    )
+    hydrate = dg.define_asset_job(
+        "hydrate",
+        selection=dg.AssetSelection.assets(*hydrations) | without_extraction,
+        description="Fetches items of orders that are known from exports alone, refreshes, checks "
+        "and publishes.",
         tags={"dagster/max_runtime": 4 * 3600},
     )
     refresh = dg.define_asset_job(
         "refresh",
-        # What an extraction reports itself cannot be checked without it.
-        selection=after_extraction - dg.AssetSelection.checks(*map(window_check, extractions)),
+        selection=without_extraction,
         description="Refreshes, checks and publishes what has been landed; asks no source.",
         tags={"dagster/max_runtime": 3600},
     )
 
     @dg.run_failure_sensor(
-        monitored_jobs=[nightly],
+        monitored_jobs=[nightly, hydrate],
         request_job=refresh,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Says what failed. When only extractions did, starts `refresh`, so that one "
-        "account does not hold back the figures of the others.",
+        description="Says what failed. When only steps did that ask a source, starts `refresh`, "
+        "so that one account does not hold back the figures of the others.",
     )
     def load_failed(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run.run_id
@@ -46,12 +66,12 @@ def build_automation(settings: Settings, models: ModelAssets) -> dg.Definitions:
         steps = {event.step_key for event in failures}
         reasons = "; ".join(str(e.message) for e in failures or [context.failure_event])
         context.log.error(f"load {run} failed: {reasons}")
-        if steps and steps <= {key.to_python_identifier() for key in extractions}:
+        if steps and steps <= of_accounts:
             return dg.RunRequest(run_key=run)
-        return dg.SkipReason("more than extractions failed: readers keep the copy they have")
+        return dg.SkipReason("more than reading failed: readers keep the copy they have")
 
     return dg.Definitions(
-        jobs=[nightly, refresh], schedules=[_nightly_load(settings)], sensors=[load_failed]
+        jobs=[nightly, hydrate, refresh], schedules=[_nightly_load(settings)], sensors=[load_failed]
     )
 
 

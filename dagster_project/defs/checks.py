@@ -70,6 +70,7 @@ def _account_checks(settings: Settings, models: ModelAssets) -> dg.AssetChecksDe
             for name, description in (
                 ("coverage_has_no_gap", "All time since history_start is proven complete."),
                 ("quarantine_is_empty", "Every order is in the figures as it stands now."),
+                ("items_are_complete", "No order is known from an export alone, without items."),
             )
         ],
         can_subset=True,
@@ -91,6 +92,7 @@ def _account_checks(settings: Settings, models: ModelAssets) -> dg.AssetChecksDe
 
 
 def _account_results(account: AccountStatus, reasons: list[str]) -> list[dg.AssetCheckResult]:
+    known = account.last.known_orders if account.last else 0
     return [
         dg.AssetCheckResult(
             check_name="coverage_has_no_gap",
@@ -108,6 +110,17 @@ def _account_results(account: AccountStatus, reasons: list[str]) -> list[dg.Asse
             passed=account.quarantined == 0,
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"orders": account.quarantined, "reasons_of_all_accounts": reasons},
+        ),
+        dg.AssetCheckResult(
+            check_name="items_are_complete",
+            asset_key=extraction_key(account.name),
+            passed=account.awaiting_items == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "orders_awaiting_items": account.awaiting_items,
+                "orders": known,
+                "share": account.awaiting_items / max(1, known),
+            },
         ),
     ]
 

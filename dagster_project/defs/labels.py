@@ -5,7 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-__all__ = ["OWNERS", "POOL", "as_markdown", "column_schema", "extraction_key", "model_key"]
+__all__ = [
+    "OWNERS",
+    "POOL",
+    "as_markdown",
+    "column_schema",
+    "exported_key",
+    "extraction_key",
+    "hydrated_key",
+    "model_key",
+    "raw_keys",
+    "reconciled_key",
+]
 
 # DuckDB has one writing process: every step that opens the warehouse takes this pool's only slot.
 POOL = "duckdb"
@@ -15,6 +26,26 @@ OWNERS = ("team:data-platform",)
 def extraction_key(account: str) -> dg.AssetKey:
     """Return the key of what is read from an account."""
     return dg.AssetKey(["raw", f"{account}_orders"])
+
+
+def exported_key(account: str) -> dg.AssetKey:
+    """Return the key of what is exported by hand from an account."""
+    return dg.AssetKey(["raw", f"{account}_exported_orders"])
+
+
+def hydrated_key(account: str) -> dg.AssetKey:
+    """Return the key of the items that are fetched for orders known from exports alone."""
+    return dg.AssetKey(["raw", f"{account}_hydrated_orders"])
+
+
+def reconciled_key(account: str) -> dg.AssetKey:
+    """Return the key of the comparison of an account with its source."""
+    return dg.AssetKey(["raw", f"{account}_reconciliation"])
+
+
+def raw_keys(account: str) -> list[dg.AssetKey]:
+    """Return the keys of everything that lands orders of an account, the extraction first."""
+    return [make(account) for make in (extraction_key, exported_key, hydrated_key, reconciled_key)]
 
 
 def model_key(name: str) -> dg.AssetKey:

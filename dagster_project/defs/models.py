@@ -17,7 +17,14 @@ from typing import Any, Literal
 import dagster as dg
 import duckdb
 
-from dagster_project.defs.labels import OWNERS, POOL, column_schema, extraction_key, model_key
+from dagster_project.defs.labels import (
+    OWNERS,
+    POOL,
+    column_schema,
+    extraction_key,
+    model_key,
+    raw_keys,
+)
 from dagster_project.defs.partitions import business_dates, log_days
 from dagster_project.resources import Warehouse
 from orders_connector.config import Settings
@@ -188,7 +195,12 @@ def _spec(
     kind: Literal["refreshed", "dated", "shown"],
 ) -> dg.AssetSpec:
     header = model.header
-    inputs = {table: _keys_of(settings, model, table) for table in sorted(model.inputs)}
+    readers = _accounts_read(settings, model)
+    inputs = {table: _keys_of(table) for table in sorted(model.inputs)}
+    if readers:
+        inputs[RAW_TABLE] = [extraction_key(name) for name in readers]
+    # Columns come from what the extraction describes; the others land rows of the same kind.
+    also = [key for name in readers for key in raw_keys(name)[1:]]
     lineage = {
         column: [
             dg.TableColumnDep(key, upstream)
@@ -201,7 +213,7 @@ def _spec(
         model_key(model.name),
         description=f"{header.description.strip()}\n\n{HOW_BUILT[kind]}\n\n"
         f"```sql\n{_select_of(model)}\n```",
-        deps=[key for keys in inputs.values() for key in keys],
+        deps=[*(key for keys in inputs.values() for key in keys), *also],
         group_name=model.layer,
         kinds={"duckdb", "sql", *(["view"] if model.is_view else [])},
         owners=OWNERS,
@@ -219,15 +231,20 @@ def _spec(
     )
 
 
-def _keys_of(settings: Settings, model: Model, table: str) -> list[dg.AssetKey]:
-    """Return the assets behind a table that a model reads; settings tables are none."""
-    if table == RAW_TABLE:
-        return [
-            extraction_key(account.name)
-            for account in settings.accounts.values()
-            if model.path.stem.startswith(f"{account.source}_")
-        ]
-    return [] if table.startswith("ops.") else [model_key(table)]
+def _accounts_read(settings: Settings, model: Model) -> list[str]:
+    """Return the accounts whose raw orders a model reads."""
+    if RAW_TABLE not in model.inputs:
+        return []
+    return [
+        account.name
+        for account in settings.accounts.values()
+        if model.path.stem.startswith(f"{account.source}_")
+    ]
+
+
+def _keys_of(table: str) -> list[dg.AssetKey]:
+    """Return the asset behind a table that a model reads; for settings there is none."""
+    return [] if table.startswith(("raw.", "ops.")) else [model_key(table)]
 
 
 def _select_of(model: Model) -> str:

@@ -60,6 +60,7 @@ published = "data/published/orders.duckdb"
 [accounts.demo_shop]
 source = "voucherify"
 base_url = "{base_url}"
+download_hosts = ["{download_host}"]
 app_id_env = "SANDBOX_APP_ID"
 app_token_env = "SANDBOX_APP_TOKEN"
 currency = "EUR"
@@ -90,9 +91,9 @@ def demo(*, orders: int, history_days: int, as_json: bool) -> None:
             f"A made-up Voucherify shop with {orders:,} orders, loaded into {relative(folder)}.", ""
         )
     size_of_shop = [f"--orders={orders}", f"--history-days={history_days}"]
-    with _sandbox(folder, *size_of_shop, f"--now={yesterday:%Y-%m-%dT%H:%M:%S}") as base_url:
+    with _sandbox(folder, *size_of_shop, f"--now={yesterday:%Y-%m-%dT%H:%M:%S}") as address:
         history_start = yesterday.date() - timedelta(days=history_days + 1)
-        text = CONFIG.format(base_url=base_url, history_start=history_start)
+        text = CONFIG.format(**address, history_start=history_start)
         settings_file.write_text(text, encoding="utf-8")
         _set_environment(folder)
         _make_dagster_instance()
@@ -100,7 +101,7 @@ def demo(*, orders: int, history_days: int, as_json: bool) -> None:
         if not as_json:
             say("First load, by the nightly Dagster job", style="bold")
             _say_night(first)
-        day = httpx.post(f"{base_url}/_sandbox/day", timeout=60).json()
+        day = httpx.post(f"{address['base_url']}/_sandbox/day", timeout=60).json()
         moves = day["moves"]
         second = _night(settings_file, "second load", datetime.fromisoformat(day["now"]))
     if as_json:
@@ -129,10 +130,12 @@ def open_ui() -> None:
     folder = Path.cwd() / ".demo"
     if not is_made():
         raise OrdersConnectorError("there is no demo here yet: run `orders-connector demo`")
-    with _sandbox(folder) as base_url:
+    with _sandbox(folder) as address:
         settings_file = folder / "orders.toml"
         text = settings_file.read_text(encoding="utf-8")
-        text = re.sub(r'base_url = "[^"]*"', f'base_url = "{base_url}"', text)
+        text = re.sub(r'base_url = "[^"]*"', f'base_url = "{address["base_url"]}"', text)
+        hosts = f'download_hosts = ["{address["download_host"]}"]'
+        text = re.sub(r"download_hosts = .*", hosts, text)
         settings_file.write_text(text, encoding="utf-8")
         _set_environment(folder)
         workspace = Path("workspace.yaml")
@@ -171,7 +174,7 @@ def _dagster_yaml() -> str:
 
 
 @contextmanager
-def _sandbox(folder: Path, *options: str) -> Iterator[str]:
+def _sandbox(folder: Path, *options: str) -> Iterator[dict[str, str]]:
     """Run the sandbox in a process of its own; it keeps the shop in the folder."""
     command = [sys.executable, "-m", "orders_connector.cli", "sandbox", "voucherify", "--json"]
     command += [*TRAFFIC, f"--state={folder / 'shop.json'}", *options]
@@ -180,7 +183,9 @@ def _sandbox(folder: Path, *options: str) -> Iterator[str]:
             announcement = next(iter(process.stdout or ()), "")
             if not announcement:
                 raise OrdersConnectorError("the sandbox did not start; its message is above")
-            yield json.loads(announcement)["base_url"]
+            told = json.loads(announcement)
+            host = told["download_url"].removeprefix("http://")
+            yield {"base_url": told["base_url"], "download_host": host}
         finally:
             process.terminate()
 

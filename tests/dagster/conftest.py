@@ -10,7 +10,7 @@ import pytest
 
 from dagster_project.definitions import build_definitions
 from orders_connector.config import Settings
-from orders_connector.sandbox.voucherify import VoucherifySandbox
+from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)  # the shop's clock; the scheduler's is the real one
 HISTORY_START = "2026-06-20"
@@ -19,6 +19,7 @@ ACCOUNT = """
 [accounts.{name}]
 source = "voucherify"
 base_url = "{base_url}"
+download_hosts = ["{download_host}"]
 app_id_env = "{prefix}_APP_ID"
 app_token_env = "{prefix}_APP_TOKEN"
 currency = "EUR"
@@ -49,17 +50,19 @@ class Installation:
     def nightly(self, day="2026-07-31", **options):
         return self.run("nightly", day, **options)
 
-    def rebuild(self, keys, first, last):
-        """Materialize a range of partitions in one run, as a backfill from the UI does."""
+    def rebuild(self, keys, first=None, last=None, **options):
+        """Materialize assets, or a range of partitions in one run, as the UI does."""
         job = self.defs.resolve_implicit_job_def_def_for_assets([dg.AssetKey(key) for key in keys])
         return job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey(key) for key in keys],
             raise_on_error=False,
-            tags={
+            tags=first
+            and {
                 "dagster/asset_partition_range_start": first,
                 "dagster/asset_partition_range_end": last,
             },
+            **options,
         )
 
     def live_on(self, days):
@@ -122,13 +125,19 @@ def open_installation(folder, *, orders=150, accounts=("shop",), instance=None, 
         boxes = {}
         text = schedule
         for name in accounts:
-            box = VoucherifySandbox(orders, now=NOW, history_days=40)
+            # Exports are done when first looked at, so that no test waits for them.
+            switches = Switches(export_polls=0)
+            box = VoucherifySandbox(orders, now=NOW, history_days=40, switches=switches)
             boxes[name] = stack.enter_context(box)
             prefix = name.upper()
             patch.setenv(f"{prefix}_APP_ID", box.app_id)
             patch.setenv(f"{prefix}_APP_TOKEN", box.app_token)
             text += ACCOUNT.format(
-                name=name, base_url=box.base_url, prefix=prefix, history_start=HISTORY_START
+                name=name,
+                base_url=box.base_url,
+                download_host=box.download_url.removeprefix("http://"),
+                prefix=prefix,
+                history_start=HISTORY_START,
             )
         path = folder / "orders.toml"
         path.write_text(text)

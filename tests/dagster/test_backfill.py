@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -65,8 +67,9 @@ def test_refresh_builds_everything_anew_on_request(loaded):
     assert "raw__shop_orders" not in loaded.steps(result)
 
 
-@pytest.mark.slow
-def test_two_ranges_from_the_command_line_at_a_time_take_turns(here, tmp_path):
+@pytest.fixture
+def command(here, tmp_path):
+    """Start materializing a range of days from the command line."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
@@ -74,28 +77,64 @@ def test_two_ranges_from_the_command_line_at_a_time_take_turns(here, tmp_path):
         # Its tables are made once, not by two processes at a time.
         instance.event_log_storage.initialize_concurrency_limit_to_default("duckdb")
     environment = {"DAGSTER_HOME": str(home), "ORDERS_CONFIG": str(here.config)}
-    command = [
-        *(sys.executable, "-m", "dagster", "asset", "materialize"),
-        *("-m", "dagster_project.definitions", "--select", "key:raw/shop_orders"),
-    ]
-    output = tmp_path / "output.txt"
-    with output.open("w") as stream, ExitStack() as stack:
-        processes = [
-            subprocess.Popen(
-                [*command, "--partition-range", days],
+    materialize = [*(sys.executable, "-m", "dagster", "asset", "materialize")]
+    materialize += ["-m", "dagster_project.definitions", "--select", "key:raw/shop_orders"]
+    with ExitStack() as stack, (tmp_path / "output.txt").open("w") as stream:
+
+        def start(days):
+            process = subprocess.Popen(
+                [*materialize, "--partition-range", days],
                 env=os.environ | environment,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
-            for days in ("2026-07-01...2026-07-03", "2026-07-04...2026-07-06")
-        ]
-        for process in processes:
             stack.enter_context(process)
             stack.callback(process.kill)
-        assert [process.wait(timeout=90) for process in processes] == [0, 0], output.read_text()
+            return process
+
+        yield start
+
+
+@pytest.mark.slow
+def test_two_ranges_from_the_command_line_at_a_time_take_turns(here, command, tmp_path):
+    output = tmp_path / "output.txt"
+    processes = [command(days) for days in ("2026-07-01...2026-07-03", "2026-07-04...2026-07-06")]
+    assert [process.wait(timeout=90) for process in processes] == [0, 0], output.read_text()
     assert "BetaWarning" not in output.read_text()
     # Which of the two runs comes first is open; their loads never overlap.
     spans = here.query("select started_at, ended_at from ops.extractions order by started_at")
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert here.query("select count(distinct status), count(*) from ops.extractions") == [(1, 2)]
     assert here.query("select count(*) from raw.order_payloads") == [(len(here.box.shop),)]
+
+
+@pytest.mark.slow
+def test_a_backfill_that_was_killed_amid_exports_goes_on_with_them(here, command):
+    # The listing reaches the newest 100 orders; the export of all others is never done.
+    never = replace(here.box.switches, listing_pages=1, export_outcome="never")
+    here.box.switches = never
+    process = command("2026-07-01...2026-07-10")
+    for _ in range(1_800):
+        if [call for call in here.box.calls if is_look_at_export(call)]:
+            break
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert here.query("select status from ops.export_jobs") == [("started",)]
+
+    here.box.switches = replace(never, export_outcome="done")
+    result = here.rebuild([("raw", "shop_orders")], "2026-07-01", "2026-07-10")
+    assert result.success
+    assert "raw.shop_orders.window_is_covered" not in here.failed_checks(result)
+    assert len([call for call in here.box.calls if call.method == "POST"]) == 1
+    ((orders,),) = here.query("select count(distinct order_id) from raw.order_payloads")
+    assert orders == len(here.box.shop)
+    facts = here.logged(result, "raw", "shop_orders")["2026-07-01"]
+    assert facts["exports"] == 1
+    assert facts["awaiting_items"] == 0
+    assert f"| used | {orders} |" in facts["export_files"]
+
+
+def is_look_at_export(call):
+    return call.method == "GET" and call.path.startswith("/v1/exports/")

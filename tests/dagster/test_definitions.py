@@ -54,7 +54,7 @@ def described(here, graph):
         for check in sorted(graph.get_check_keys_for_assets({key})):
             spec = graph.get_check_spec(check)
             lines.append(f"  check {spec.name}{', blocks' if spec.blocking else ''}")
-    for name in ("nightly", "refresh"):
+    for name in ("nightly", "hydrate", "refresh"):
         job = here.defs.resolve_job_def(name)
         lines += [f"job {name}", *sorted(f"  step {node.name}" for node in job.nodes)]
     for schedule in here.defs.schedules:
@@ -80,7 +80,7 @@ def test_the_definitions_load(here):
 def test_every_step_that_opens_the_warehouse_shares_one_pool(graph):
     steps = [node for node in graph.assets_defs if node.is_executable]
     assert {step.op.pool for step in steps} == {"duckdb"}
-    assert len(steps) == 7
+    assert len(steps) == 5 + 4 * 2  # per account: extraction, exports, items, comparison
 
 
 def test_every_model_is_an_asset_that_says_what_its_columns_mean(graph):

@@ -1,17 +1,18 @@
 """Nights that go wrong: what is kept, what is shown, what readers see."""
 
+import dataclasses
+
 import dagster as dg
 import pytest
 
 from orders_connector.sandbox.voucherify import Fault
-from orders_connector.sources.voucherify import extraction, paging
 
 
 @pytest.fixture
 def at_once(monkeypatch):
     """Retry steps without waiting."""
     policy = dg.RetryPolicy(max_retries=1)
-    monkeypatch.setattr("dagster_project.defs.extraction.RETRIES", policy)
+    monkeypatch.setattr("dagster_project.defs.outcomes.RETRIES", policy)
 
 
 def everything_logged(here, result):
@@ -77,7 +78,7 @@ def test_one_broken_account_does_not_hold_back_the_other(installation, monkeypat
     monkeypatch.setenv("SOUTH_APP_TOKEN", "broken")
     result = here.nightly()
     assert here.failed_steps(result) == {"raw__south_orders"}
-    assert here.steps(result) == ["raw__north_orders"]
+    assert here.steps(result) == ["raw__north_orders", "raw__north_reconciliation"]
     assert isinstance(what_the_sensor_does(here, result), dg.RunRequest)
     assert here.run("refresh").success
     assert here.query("select account, count(*) from core.orders group by 1", here.published) == [
@@ -85,17 +86,15 @@ def test_one_broken_account_does_not_hold_back_the_other(installation, monkeypat
     ]
 
 
-def test_history_out_of_reach_is_shown_and_stops_nothing(installation, monkeypatch):
-    # As if the listing ended at 300 orders.
-    monkeypatch.setattr(paging, "LAST_PAGE", 3)
-    monkeypatch.setattr(extraction, "REACH", 300)
-    monkeypatch.setattr(extraction, "LAST_REQUEST", paging.PageRequest(3, 100))
+def test_history_out_of_reach_is_shown_and_stops_nothing(installation):
     here = installation(orders=600)
+    here.box.switches = dataclasses.replace(here.box.switches, listing_pages=3, export_allowed="no")
     first = here.nightly()
     assert first.success
     assert here.failed_checks(first) == {
         "raw.shop_orders.window_is_covered",
         "raw.shop_orders.coverage_has_no_gap",
+        "raw.shop_reconciliation.reconciled",
     }
     severities = {c.severity for c in first.get_asset_check_evaluations() if not c.passed}
     assert severities == {dg.AssetCheckSeverity.WARN}
@@ -106,7 +105,15 @@ def test_history_out_of_reach_is_shown_and_stops_nothing(installation, monkeypat
     here.live_on(1)
     second = here.nightly("2026-08-01")
     assert second.success
-    assert here.failed_checks(second) == {"raw.shop_orders.coverage_has_no_gap"}
+    assert here.failed_checks(second) == {
+        "raw.shop_orders.coverage_has_no_gap",
+        "raw.shop_reconciliation.reconciled",
+    }
+    # Whoever may not export is not asked every night.
+    here.box.reset_calls()
+    again = here.nightly("2026-08-01")
+    assert "raw__shop_reconciliation" in here.steps(again)
+    assert not [call for call in here.box.calls if call.method == "POST"]
 
 
 def test_checks_guard_the_published_copy(here):

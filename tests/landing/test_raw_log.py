@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orders_connector.landing.raw_log import land
+from orders_connector.landing.raw_log import land, land_gone, land_rows
 from orders_connector.landing.spool import batches_from_pages
 from orders_connector.sources.voucherify.extraction import CONTRACT
 from orders_connector.warehouse.database import open_warehouse, transaction
@@ -15,6 +15,27 @@ from orders_connector.warehouse.database import open_warehouse, transaction
 def con(tmp_path):
     with open_warehouse(tmp_path / "orders.duckdb") as connection:
         yield connection
+
+
+WHO = {
+    "source": "voucherify",
+    "account": "shop",
+    "extraction_id": "ext",
+    "loaded_at": datetime(2026, 3, 1, tzinfo=UTC),
+}
+
+
+def put_rows(con, *orders, job="job"):
+    payloads = [json.dumps(order) for order in orders]
+    con.execute("create or replace temp table file (position bigint, payload json)")
+    con.executemany("insert into file values (?, ?)", list(enumerate(payloads, start=1)))
+    with transaction(con):
+        return land_rows(con, "file", contract=CONTRACT, job_id=job, **WHO)
+
+
+def put_gone(con, *names):
+    with transaction(con):
+        return land_gone(con, [(name, '{"status": 404}') for name in names], **WHO)
 
 
 def put(con, *pages, account="shop", extraction="ext"):
@@ -123,3 +144,60 @@ def test_an_error_lands_nothing(con):
     with pytest.raises(Exception, match="JSON"):
         put(con, [order("a")], b'{"orders": [{"id": ]}')
     assert raw(con) == []
+
+
+def test_a_row_of_an_export_is_left_out_where_a_full_version_is_as_new(con):
+    put(con, [order("a", 1, items=[]), order("b", 1, items=[])])
+    landed = put_rows(con, order("a", 1), order("b", 2), order("c", 1))
+    assert (landed.orders_read, landed.versions, landed.new_orders) == (3, 2, 1)
+    assert raw(con, "order_id, channel") == [
+        ("a", "list"),
+        ("b", "list"),
+        ("b", "export"),
+        ("c", "export"),
+    ]
+    # What the file held is known all the same, for comparisons.
+    rows = con.execute("select job_id, order_id from raw.export_rows order by all").fetchall()
+    assert rows == [("job", "a"), ("job", "b"), ("job", "c")]
+
+
+def test_the_items_of_an_exported_order_come_after_its_header(con):
+    put_rows(con, order("a", 1))
+    assert put_rows(con, order("a", 1), job="again").versions == 0
+    landed = put(con, [order("a", 1, items=[])])
+    assert (landed.versions, landed.new_orders) == (1, 0)
+    assert put(con, [order("a", 1, items=[])]).versions == 0
+    assert put_rows(con, order("a", 1), job="later").versions == 0
+    assert raw(con, "channel") == [("export",), ("list",)]
+
+
+def test_headers_are_compared_with_headers_alone(con):
+    for note in ("one", "two", "one"):
+        put_rows(con, order("a", 1, note=note), job=note)
+    assert [json.loads(p)["note"] for *_, p in raw(con)] == ["one", "two", "one"]
+
+
+def test_a_row_without_an_identity_is_put_aside(con):
+    landed = put_rows(con, order("a", 1), {"id": None, "created_at": "2026-03-01T10:00:00Z"})
+    assert (landed.versions, landed.quarantined) == (1, 1)
+    assert con.execute("select count(*) from raw.export_rows").fetchall() == [(1,)]
+
+
+def test_an_order_is_gone_once_and_may_come_back(con):
+    put(con, [order("a", 1)], [order("b", 1)])
+    assert put_gone(con, "a", "a", "stranger") == 1
+    assert put_gone(con, "a") == 0
+    back = put(con, [order("a", 1), order("b", 1)])
+    assert (back.versions, back.new_orders) == (1, 1)
+    assert put(con, [order("a", 1)]).versions == 0
+    assert put_gone(con, "a") == 1
+    assert put_rows(con, order("a", 1)).new_orders == 1
+    entries = con.execute(
+        "select channel from raw.order_payloads where order_id = 'a' order by version_id"
+    ).fetchall()
+    assert [channel for (channel,) in entries] == ["list", "gone", "list", "gone", "export"]
+
+
+def test_orders_of_another_account_are_not_gone(con):
+    put(con, [order("a", 1)], account="second")
+    assert put_gone(con, "a") == 0

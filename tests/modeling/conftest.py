@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orders_connector.landing.raw_log import land
+from orders_connector.landing.raw_log import land, land_gone, land_rows
 from orders_connector.landing.spool import batches_from_pages
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.refresh import refresh
@@ -49,18 +49,39 @@ class Warehouse:
             )
 
     def land(self, *orders, account="shop", channel="list"):
-        self.loads += 1
         body = json.dumps({"orders": list(orders)}).encode()
         with transaction(self.con):
             return land(
                 self.con,
                 lambda: batches_from_pages(iter([body]), channel),
                 contract=CONTRACT,
-                source="voucherify",
-                account=account,
-                extraction_id=f"ext_{self.loads}",
-                loaded_at=datetime(2026, 3, 10, 2, tzinfo=UTC),
+                **self._origin(account),
             )
+
+    def land_export(self, *orders, account="shop"):
+        """Land what an export shows of the orders: no items, no redemptions."""
+        self.con.execute("create or replace temp table file (position bigint, payload json)")
+        for position, order in enumerate(orders, start=1):
+            header = {k: v for k, v in order.items() if k not in ("items", "redemptions")}
+            self.con.execute("insert into file values (?, ?)", [position, json.dumps(header)])
+        with transaction(self.con):
+            return land_rows(
+                self.con, "file", contract=CONTRACT, job_id="job", **self._origin(account)
+            )
+
+    def land_gone(self, *names, account="shop"):
+        answers = [(name, '{"status": 404}') for name in names]
+        with transaction(self.con):
+            return land_gone(self.con, answers, **self._origin(account))
+
+    def _origin(self, account):
+        self.loads += 1
+        return {
+            "source": "voucherify",
+            "account": account,
+            "extraction_id": f"ext_{self.loads}",
+            "loaded_at": datetime(2026, 3, 10, 2, tzinfo=UTC),
+        }
 
     def refresh(self, **options):
         return refresh(self.con, self.models, **options)

@@ -62,7 +62,10 @@ VERSION = st.fixed_dictionaries(
         ),
     },
 )
-LOADS = st.lists(st.lists(VERSION, min_size=1, max_size=6), min_size=2, max_size=5)
+CHANNELS = st.sampled_from(["list", "list", "export", "gone"])
+LOADS = st.lists(
+    st.tuples(CHANNELS, st.lists(VERSION, min_size=1, max_size=6)), min_size=2, max_size=6
+)
 
 
 @pytest.mark.slow
@@ -77,8 +80,14 @@ def test_slices_equal_a_full_rebuild(tmp_path_factory, loads):
         house.configure()
         house.configure(account="second", time_zone="Asia/Tokyo", currency="JPY")
         con.execute("insert into ops.currencies values ('EUR', 2), ('JPY', 0)")
-        for number, orders in enumerate(loads):
-            house.land(*orders, account="second" if number % 3 == 2 else "shop")
+        for number, (channel, orders) in enumerate(loads):
+            account = "second" if number % 3 == 2 else "shop"
+            if channel == "export":
+                house.land_export(*orders, account=account)
+            elif channel == "gone":
+                house.land_gone(*(order["id"] for order in orders), account=account)
+            else:
+                house.land(*orders, account=account)
             house.refresh()
         by_slices, quarantine = house.tables(), con.execute("from ops.quarantine").fetchall()
         house.refresh(full=True)
@@ -96,6 +105,41 @@ def test_a_refresh_without_news_touches_nothing(warehouse):
     report = warehouse.refresh()
     assert {model.mode for model in report.models} == {"unchanged"}
     assert report.dates == report.restated == []
+
+
+def test_a_header_shows_until_its_items_come(warehouse):
+    first = order("a", items=[{"product_id": "p1", "quantity": 2}])
+    newer = first | {"updated_at": "2026-03-02T10:00:00Z", "amount": 1500}
+    shown = "select gross_minor, detail_level, units from core.orders"
+    missing = "select orders_without_items from marts.daily_revenue"
+    share = "select item_detail_share from marts.daily_summary"
+    for land, orders, state, without in (
+        (warehouse.land, first, (1000, "full", 2), 0),
+        (warehouse.land_export, first, (1000, "full", 2), 0),
+        (warehouse.land_export, newer, (1500, "export", None), 1),
+        (warehouse.land, newer, (1500, "full", 2), 0),
+    ):
+        land(orders)
+        warehouse.refresh()
+        assert [tuple(row.values()) for row in warehouse.rows(shown)] == [state]
+        assert warehouse.rows(missing) == [{"orders_without_items": without}]
+        assert warehouse.rows(share) == [{"item_detail_share": 1.0 - without}]
+
+
+def test_an_order_that_is_gone_counts_in_no_mart_until_it_is_back(warehouse):
+    warehouse.land(order("a"), order("b", "2026-03-05T10:00:00Z"))
+    warehouse.refresh()
+    before = warehouse.tables()
+    warehouse.land_gone("b")
+    assert warehouse.refresh().dates == [date(2026, 3, 5)]
+    deleted = warehouse.rows("select order_id, is_deleted from core.orders order by all")
+    assert [tuple(row.values()) for row in deleted] == [("a", False), ("b", True)]
+    (day,) = warehouse.rows("select order_date from marts.daily_revenue")
+    assert day == {"order_date": date(2026, 3, 1)}
+    warehouse.land(order("b", "2026-03-05T10:00:00Z"))
+    warehouse.refresh()
+    marts = [name for name in before if name.startswith("marts.")]
+    assert [warehouse.tables()[name] for name in marts] == [before[name] for name in marts]
 
 
 def test_an_order_that_moves_to_another_day_makes_both_days_stale(warehouse):

@@ -233,7 +233,7 @@ class Exporting:
                     **again.context,
                 ) from again
         return inspect_export(
-            path, FIELDS, name=f"export {export.id}", account=self._client.transport.account
+            path, FIELDS, name=_id(export), account=self._client.transport.account
         )
 
     async def _check_money(self, file: ExportFile, name: str) -> None:
@@ -252,7 +252,7 @@ class Exporting:
             file,
             known,
             exponent=self._exponent,
-            name=f"export {name}",
+            name=name,
             account=self._client.transport.account,
         )
         self._money_is_known = bool(known)
