@@ -55,12 +55,13 @@ class Commit:
 
     @property
     def unnamed(self) -> int:
-        """Rows of this account in quarantine that have no identity."""
+        """Orders in quarantine without an identity; a broken line of an export is none of them."""
         account = self.load.account
         return count_rows(
             self.con,
             "ops.quarantine",
-            f"source = '{account.source}' and account = '{account.name}' and order_id is null",
+            f"source = '{account.source}' and account = '{account.name}' and order_id is null"
+            " and stage = 'landing'",
         )
 
 

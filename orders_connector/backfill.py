@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from math import ceil
@@ -84,7 +84,7 @@ class Backfill:
     load: AccountLoad
     exports: int = 0
     rows: int = 0
-    _unreadable: int = 0
+    _broken: dict[ExportWindow, int] = field(default_factory=dict)
 
     async def everything(self, asked: Window, *, again: bool) -> Reading:
         """Make a snapshot to cover `asked`, and record what it proves.
@@ -279,12 +279,12 @@ class Backfill:
             reading,
             work,
             started_at=datetime.now(UTC),
-            status=lambda: "complete",
+            status=lambda: "landed",
             memory_limit=LANDING_MEMORY,
         )
         self.exports += 1
         self.rows += file.rows
-        self._unreadable += len(file.broken)
+        self._broken[window] = len(file.broken)
 
     def _counted(self, total: int | None) -> Snapshot:
         with self._warehouse() as con:
@@ -298,7 +298,8 @@ class Backfill:
                 " and j.status = 'landed'",
                 [*self._who],
             ).fetchall()
-        return Snapshot(asked_at, total, orders, self._unreadable)
+        broken = sum(self._broken.get(window, 0) for window, _, _ in self._landed(CREATED))
+        return Snapshot(asked_at, total, orders, broken)
 
     def _landed(self, date_field: str) -> list[tuple[ExportWindow, datetime, int]]:
         with self._warehouse() as con:
@@ -388,7 +389,7 @@ def _quarantine_lines(commit: Commit, piece: ExportedPiece) -> int:
     for line in piece.file.broken:
         commit.con.execute(
             "insert into ops.quarantine values"
-            " (?, ?, null, null, 'landing', ?, md5(?), ?, ?, 1, ?, ?)",
+            " (?, ?, null, null, 'export', ?, md5(?), ?, ?, 1, ?, ?)",
             [
                 commit.origin["source"],
                 commit.origin["account"],

@@ -59,6 +59,7 @@ AT_ONCE = 8  # requests; the source's limits hold back what is too many
 ORDERS_PER_COMMIT = 500
 MOST_DAYS, MOST_DIFFERENCES = 5_000, 10_000  # rows that are stored
 MEMORY = "1GB"
+FEW = 10  # orders that may all have been erased
 
 
 @dataclass
@@ -186,6 +187,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.id = f"rec_{self.started_at:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
         self.calls_before = self.load.client.transport.calls
+        self.known_before = self.load.known_orders
 
     async def run(self) -> Reconciliation:
         before = self._newest_version()
@@ -204,6 +206,12 @@ class _Run:
         self.repair_began = self.load.client.transport.calls
         compared = self._newest_version()
         with _Differences(self._compare(before, compared)) as found:
+            if found.vanished() == self.known_before > FEW:
+                why = (
+                    "the source has none of the orders that this warehouse knows, so nothing was "
+                    "marked as deleted: are these the keys of another project?"
+                )
+                return self._failed(snapshot, why, None)
             stopped = await self._ask(found)
             if stopped is None and self._left() != 0:
                 hydrated = await hydrate(self.load, most_calls=self._left())
@@ -475,6 +483,10 @@ class _Differences:
 
     def __exit__(self, *_: object) -> None:
         self._con.close()
+
+    def vanished(self) -> int:
+        """Return how many orders of the warehouse the export does not hold."""
+        return count_rows(self._con, "found", "cause = 'vanished'")
 
     def waiting(self) -> int:
         """Return how many orders are to be asked for."""

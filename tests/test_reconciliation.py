@@ -388,3 +388,15 @@ def test_whatever_happened_core_is_the_truth_after_a_reconciliation(
         known = {row[0] for row in rows(settings, "select order_id from raw.order_payloads")}
         assert deleted == known - real.keys()
         assert found.warehouse_orders == found.export_rows == len(box.shop)
+
+
+def test_the_keys_of_another_project_delete_nothing(loaded, start_shop, settings_for):
+    _, settings = loaded()
+    other = start_shop(40, seed=99)
+    swapped = settings_for(other)  # the same warehouse
+    found = reconcile(swapped)
+    assert found.status == "failed"
+    assert "keys of another project" in found.reason
+    assert rows(settings, "select count(*) from raw.order_payloads where channel = 'gone'") == [
+        (0,)
+    ]

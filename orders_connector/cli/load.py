@@ -28,7 +28,7 @@ from orders_connector.sources.base import Window
 from orders_connector.sync import SyncResult, account_of, sync_account
 from orders_connector.warehouse.publish import Published
 
-__all__ = ["check", "finish", "publish", "refresh", "say_extraction", "sync"]
+__all__ = ["build", "check", "finish", "publish", "refresh", "say_extraction", "sync"]
 
 LONG_ENOUGH_TO_TELL = 2.0  # seconds
 
@@ -85,18 +85,33 @@ def finish(
     report: dict[str, Any] = {"accounts": [result.as_metadata() for result in results]}
     blocked = None
     if with_refresh:
-        report["refresh"] = _refresh(settings, full=False, as_json=as_json)
-        checks = _check(settings, as_json=as_json)
-        report["checks"] = _checks_as_data(checks)
-        blocked = _blocked(checks)
-        if with_publish and not blocked:
-            report["published"] = _publish(settings, as_json=as_json)
+        blocked = build(settings, report, with_publish=with_publish, as_json=as_json)
     if as_json:
         print_json(report)
     if blocked:
         raise blocked
     for result in results:
         result.raise_unless_complete()
+
+
+def build(
+    settings: Settings, report: dict[str, Any], *, with_publish: bool, as_json: bool
+) -> PublishBlocked | None:
+    """Refresh, check and publish; return what kept readers on the copy they have.
+
+    Args:
+        settings: All settings.
+        report: Gets what was done, for `--json`.
+        with_publish: Swap in a fresh copy when the checks hold.
+        as_json: Print nothing for a person.
+    """
+    report["refresh"] = _refresh(settings, full=False, as_json=as_json)
+    checks = _check(settings, as_json=as_json)
+    report["checks"] = _checks_as_data(checks)
+    blocked = _blocked(checks)
+    if with_publish and not blocked:
+        report["published"] = _publish(settings, as_json=as_json)
+    return blocked
 
 
 def refresh(settings: Settings, *, full: bool, as_json: bool) -> None:

@@ -36,12 +36,7 @@ def reconcile(
         _say_results(results)
     blocked = None
     if with_refresh:
-        report["refresh"] = load._refresh(settings, full=False, as_json=as_json)
-        checks = load._check(settings, as_json=as_json)
-        report["checks"] = load._checks_as_data(checks)
-        blocked = load._blocked(checks)
-        if not blocked:
-            report["published"] = load._publish(settings, as_json=as_json)
+        blocked = load.build(settings, report, with_publish=True, as_json=as_json)
     if as_json:
         print_json(report)
     if blocked:

@@ -50,6 +50,14 @@ def test_a_missing_key_is_named(here, monkeypatch):
     assert here.box.calls == []
 
 
+def test_items_that_cannot_be_asked_for_do_not_hold_back_the_figures(here, monkeypatch):
+    assert here.nightly().success
+    monkeypatch.delenv("SHOP_APP_TOKEN")
+    result = here.run("hydrate")
+    assert here.failed_steps(result) == {"raw__shop_hydrated_orders"}
+    assert isinstance(what_the_sensor_does(here, result), dg.RunRequest)
+
+
 def test_what_a_failed_extraction_read_is_kept_refreshed_and_made_whole(at_once, installation):
     here = installation()
     here.box.faults.add(Fault("status", nth=tuple(range(2, 20))))  # all but the first page
