@@ -7,7 +7,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from orders_connector.sandbox.voucherify import Fault, VoucherifySandbox
+from orders_connector.sandbox.voucherify import Fault, Switches, VoucherifySandbox
 from orders_connector.warehouse.database import open_warehouse
 from tests.cli.conftest import CONFIG
 
@@ -93,15 +93,29 @@ def test_a_source_that_fails_ends_with_5_and_keeps_what_is_there(loaded, run, bo
 
 
 def test_an_incomplete_load_ends_with_4_and_is_built_all_the_same(installation, run, box):
-    with VoucherifySandbox(10_050, now=box.clock.now()) as large:
+    switches = Switches(listing_pages=2, export_allowed="no")
+    with VoucherifySandbox(450, now=box.clock.now(), switches=switches) as large:
+        (installation / "orders.toml").write_text(CONFIG.format(base_url=large.base_url))
+        refused = run("sync")
+        again = run("sync")
+    assert refused.code == 5
+    assert "missing_required_permission" in refused.err
+    assert again.code == 0  # nothing new, and what is missing was told
+    assert "  missing  2023-01-01 00:00 to 20" in refused.out
+    assert published_orders(installation) >= 200
+    assert run("status", "--json").data["trust"] == "no"
+
+
+def test_a_download_host_that_is_not_configured_is_named(installation, run, box):
+    with VoucherifySandbox(
+        450, now=box.clock.now(), switches=Switches(listing_pages=2, export_polls=0)
+    ) as large:
         (installation / "orders.toml").write_text(CONFIG.format(base_url=large.base_url))
         ran = run("sync")
-    assert ran.code == 4
-    assert ran.out.startswith("shop: incomplete.")
-    assert "  missing  2023-01-01 00:00 to 20" in ran.out
-    assert "  because  the listing ends at 10,000 orders" in ran.out
-    assert published_orders(installation) >= 10_000
-    assert run("status", "--json").data["trust"] == "no"
+    assert ran.code == 5
+    assert "download_hosts" in ran.err
+    assert large.download_url.removeprefix("http://") in ran.err
+
 
 
 def test_a_used_up_budget_ends_with_4(installation, run):

@@ -97,6 +97,10 @@ class OrderMaker:
             if kind >= 0.97:  # free units inflate the order's amount and its discount alike
                 order["items"].append(self._free_line())
             set_totals(order, _sum(order) + drift)
+            earlier = order.get("discount_amount", 0)
+            if earlier and order.get("total_amount", 0) < 0:  # it never takes more than is left
+                order["discount_amount"] = max(0, earlier + order["total_amount"])
+                set_totals(order, order["amount"])
         if kind < 0.60:  # a voucher on the whole order, of a percentage or a sum
             left = max(0, order.get("total_amount", 0))
             cut = left * rng.choice((5, 10, 15, 20)) // 100 if kind < 0.4 else min(left, 500)
