@@ -20,7 +20,7 @@ from orders_connector.sources.voucherify.profile import Profile
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows, transaction
 
-__all__ = ["AccountLoad", "Commit"]
+__all__ = ["AccountLoad", "Commit", "Strategy"]
 
 Strategy = Literal["listing", "export", "hydration", "reconciliation", "erasure", "probe", "plan"]
 

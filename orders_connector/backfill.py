@@ -128,6 +128,7 @@ class Backfill:
             if known_until is not None:
                 self._prove(reading, known_until)
                 return reading
+            reading.reason = "no file of this length was proven whole yet, so a snapshot follows"
         return await self.everything(asked, again=True)
 
     async def snapshot(self, *, again: bool) -> Snapshot:
@@ -349,8 +350,10 @@ class JobNotes:
 def snapshot_windows(orders: int, history: tuple[datetime, datetime]) -> list[ExportWindow]:
     """Divide all time into windows of about ROWS_PER_EXPORT orders, were they spread evenly."""
     files = max(1, ceil(orders / ROWS_PER_EXPORT))
-    start, end = history
-    cuts = [(start + (end - start) * n / files).replace(microsecond=0) for n in range(1, files)]
+    # In whole days, so that a load that was killed finds its export by the same window.
+    start, end = (datetime.combine(moment.date(), time(), UTC) for moment in history)
+    cuts = [start + timedelta(days=(end - start).days * n // files) for n in range(1, files)]
+    cuts = sorted(set(cuts) - {start})
     bounds: list[datetime | None] = [None, *cuts, None]
     return [ExportWindow(CREATED, low, high) for low, high in pairwise(bounds)]
 

@@ -7,18 +7,16 @@ budget ends, is continued by the next one.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import get_args
 
 import duckdb
 
-from orders_connector.account_load import AccountLoad, Commit
+from orders_connector.account_load import AccountLoad
 from orders_connector.errors import (
     CallBudgetExhausted,
     NotFound,
@@ -27,19 +25,16 @@ from orders_connector.errors import (
     SourceError,
     UnreadableAnswer,
 )
-from orders_connector.landing.raw_log import EXPORT, GONE, Landed, land, land_gone
+from orders_connector.fetching import ORDERS_PER_COMMIT, Fetched, fetch_orders, land_fetched
+from orders_connector.landing.raw_log import EXPORT, GONE
 from orders_connector.landing.spool import Spool
-from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.endpoints import MAX_LIMIT, OrderSort
-from orders_connector.sources.voucherify.extraction import CONTRACT
 from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["Hydrated", "hydrate", "waiting_orders"]
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 8  # requests; the source's limits hold back what is too many
-ORDERS_PER_COMMIT = 500
 PAGES_PER_COMMIT = 25
 # A page is worth its call when it holds more orders than a call for one brings.
 WORTH_A_PAGE, FRUITLESS_PAGES = 2, 3
@@ -279,62 +274,27 @@ class _Hydration:
             ids = self._queue.next(count)
             if not ids:
                 return
-            stopped: Exception | None = None
-            gone: list[tuple[str, str]] = []
             with self._spool() as spool:
-                for start in range(0, len(ids), AT_ONCE):
-                    some = ids[start : start + AT_ONCE]
-                    answers = await asyncio.gather(*map(self._get, some), return_exceptions=True)
-                    for order_id, answer in zip(some, answers, strict=True):
-                        if isinstance(answer, bytes):
-                            spool.add(b'{"orders":[' + answer + b"]}", "get")
-                            self.done.orders += self._queue.take([order_id])
-                        elif isinstance(answer, NotFound):
-                            gone.append((order_id, _as_json(answer)))
-                            self._queue.take([order_id])
-                        elif isinstance(answer, UnreadableAnswer):
-                            logger.warning("order %s cannot be read: %s", order_id, answer)
-                            self.unreadable += self._queue.take([order_id])
-                        elif isinstance(answer, SourceError | CallBudgetExhausted):
-                            stopped = stopped or answer
-                        else:
-                            raise answer
-                    self._tell()
-                    if stopped:
-                        break
-                self._commit(spool, gone, {"fetched": spool.pages, "gone": len(gone)})
-            if stopped:
-                raise stopped
+                fetched = await fetch_orders(self._load, ids, spool, told=self._note)
+                evidence: dict[str, object] = {
+                    "fetched": len(fetched.there),
+                    "gone": len(fetched.gone),
+                }
+                self._commit(spool, fetched.gone, evidence)
+            if fetched.stopped:
+                raise fetched.stopped
 
-    async def _get(self, order_id: str) -> bytes:
-        return (await self._load.client.get_order(order_id)).content
+    def _note(self, fetched: Fetched) -> None:
+        self.done.orders += self._queue.take(fetched.there)
+        self._queue.take([order_id for order_id, _ in fetched.gone])
+        self.unreadable += self._queue.take(list(fetched.unreadable))
+        self._tell()
 
     def _commit(
         self, spool: Spool, gone: list[tuple[str, str]], evidence: dict[str, object]
     ) -> None:
-        if not spool.pages and not gone and "harvest" not in evidence:
-            return
-        now = datetime.now(UTC)
-        reading = Reading(Window(now, now))
-        reading.exports.append(evidence)
-        vanished = 0
-
-        def work(commit: Commit) -> Landed:
-            nonlocal vanished
-            landed = land(commit.con, spool.batches, contract=CONTRACT, **commit.origin)
-            vanished = land_gone(commit.con, gone, **commit.origin)
-            return landed
-
-        self._load.commit(
-            "hydration",
-            reading,
-            work,
-            started_at=now,
-            status=lambda: "complete",
-            gone=lambda: vanished,
-            memory_limit=spool.landing_memory,
-        )
-        self.done.gone += vanished
+        if spool.pages or gone or "harvest" in evidence:
+            self.done.gone += land_fetched(self._load, "hydration", spool, gone, evidence)
         self.done.calls = self._load.client.transport.calls - self._calls_before
 
     @contextmanager
@@ -369,8 +329,3 @@ def _harvested(
         {"source": source, "account": account},
     ).fetchall()
     return {key: (page, ended) for key, page, ended in rows}
-
-
-def _as_json(answer: NotFound) -> str:
-    told = {"status": answer.status, "key": answer.key, "request_id": answer.request_id}
-    return json.dumps(told)

@@ -6,8 +6,6 @@ source's own 404 marks it as deleted. What one run cannot repair is found again 
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import uuid
 from collections import Counter
@@ -34,19 +32,16 @@ from orders_connector.errors import (
     CallBudgetExhausted,
     FeatureMissing,
     LoadIncomplete,
-    NotFound,
     PermissionDenied,
-    RequestRejected,
     SourceError,
-    UnreadableAnswer,
 )
+from orders_connector.fetching import ORDERS_PER_COMMIT, fetch_orders, land_fetched
 from orders_connector.hydration import hydrate
 from orders_connector.landing import export_jobs
 from orders_connector.landing.profiles import note_answer
-from orders_connector.landing.raw_log import Landed, land, land_gone
+from orders_connector.landing.raw_log import Landed
 from orders_connector.landing.spool import Spool
 from orders_connector.sources.base import Reading, Window
-from orders_connector.sources.voucherify.extraction import CONTRACT
 from orders_connector.sync import open_account
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows
@@ -55,8 +50,6 @@ __all__ = ["Reconciliation", "reconcile", "reconcile_account"]
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 8  # requests; the source's limits hold back what is too many
-ORDERS_PER_COMMIT = 500
 MOST_DAYS, MOST_DIFFERENCES = 5_000, 10_000  # rows that are stored
 MEMORY = "1GB"
 FEW = 10  # orders that may all have been erased
@@ -213,8 +206,10 @@ class _Run:
                 )
                 return self._failed(snapshot, why, None)
             stopped = await self._ask(found)
-            if stopped is None and self._left() != 0:
-                hydrated = await hydrate(self.load, most_calls=self._left())
+            if stopped is None and self._left() != 0 and found.unknown_items():
+                # Not the backlog: what loads left waiting has a budget of its own.
+                new = min(found.unknown_items(), self._left() or found.unknown_items())
+                hydrated = await hydrate(self.load, most_calls=new)
                 if hydrated.error:  # items are no difference; the next load goes on with them
                     logger.warning("fetching items stopped: %s", hydrated.error)
             return self._conclude(snapshot, found.answered(), compared, stopped)
@@ -233,65 +228,23 @@ class _Run:
     async def _ask(self, found: _Differences) -> Exception | None:
         """Ask for each order that vanished or is wrong; return what stopped it before its time."""
         while ids := found.next(self._next_batch()):
-            answers: dict[str, str] = {}
-            gone: list[tuple[str, str]] = []
-            stopped: Exception | None = None
             with Spool(self.load.settings.warehouse.path.parent) as spool:
-                for start in range(0, len(ids), AT_ONCE):
-                    some = ids[start : start + AT_ONCE]
-                    got = await asyncio.gather(*map(self._get, some), return_exceptions=True)
-                    for order_id, answer in zip(some, got, strict=True):
-                        if isinstance(answer, bytes):
-                            spool.add(b'{"orders":[' + answer + b"]}", "get")
-                            answers[order_id] = "there"
-                        elif isinstance(answer, NotFound):
-                            gone.append((order_id, _as_json(answer)))
-                            answers[order_id] = "gone"
-                        elif isinstance(answer, UnreadableAnswer | RequestRejected | ValueError):
-                            logger.warning("order %s cannot be asked for: %s", order_id, answer)
-                            answers[order_id] = type(answer).__name__
-                        elif isinstance(answer, SourceError | CallBudgetExhausted):
-                            stopped = stopped or answer
-                        else:
-                            raise answer
-                    if stopped:
-                        break
-                self._land(spool, gone)
-            found.note(answers)
+                fetched = await fetch_orders(self.load, ids, spool, told=lambda _: None)
+                if spool.pages or fetched.gone:
+                    evidence: dict[str, object] = {
+                        "fetched": len(fetched.there),
+                        "gone": len(fetched.gone),
+                    }
+                    land_fetched(self.load, "reconciliation", spool, fetched.gone, evidence)
+            found.note(
+                dict.fromkeys(fetched.there, "there")
+                | dict.fromkeys((order_id for order_id, _ in fetched.gone), "gone")
+                | fetched.unreadable
+            )
             self.load.progress(f"asking for orders that differ: {found.waiting():,} are left")
-            if stopped:
-                return stopped
+            if fetched.stopped:
+                return fetched.stopped
         return None
-
-    async def _get(self, order_id: str) -> bytes:
-        answer = await self.load.client.get_order(order_id)
-        if answer.model.id != order_id:  # orders are found by the shop's own ids as well
-            raise answer.answer.unreadable(f"the order {order_id} was asked for, another one came")
-        return answer.content
-
-    def _land(self, spool: Spool, gone: list[tuple[str, str]]) -> None:
-        if not spool.pages and not gone:
-            return
-        now = datetime.now(UTC)
-        reading = Reading(Window(now, now))
-        reading.exports.append({"fetched": spool.pages, "gone": len(gone)})
-        vanished = 0
-
-        def work(commit: Commit) -> Landed:
-            nonlocal vanished
-            landed = land(commit.con, spool.batches, contract=CONTRACT, **commit.origin)
-            vanished = land_gone(commit.con, gone, **commit.origin)
-            return landed
-
-        self.load.commit(
-            "reconciliation",
-            reading,
-            work,
-            started_at=now,
-            status=lambda: "complete",
-            gone=lambda: vanished,
-            memory_limit=spool.landing_memory,
-        )
 
     def _next_batch(self) -> int:
         left = self._left()
@@ -488,6 +441,10 @@ class _Differences:
         """Return how many orders of the warehouse the export does not hold."""
         return count_rows(self._con, "found", "cause = 'vanished'")
 
+    def unknown_items(self) -> int:
+        """Return how many orders the export alone brought up to date."""
+        return count_rows(self._con, "found", "cause = 'hydrate'")
+
     def waiting(self) -> int:
         """Return how many orders are to be asked for."""
         return count_rows(self._con, "found", TO_ASK)
@@ -509,11 +466,6 @@ class _Differences:
     def answered(self) -> pa.Table:
         """Return all of them with the answers."""
         return self._con.sql("from found").to_arrow_table()
-
-
-def _as_json(answer: NotFound) -> str:
-    told = {"status": answer.status, "key": answer.key, "request_id": answer.request_id}
-    return json.dumps(told)
 
 
 def _named_in(statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
