@@ -14,7 +14,8 @@ from benchmarks.shop import calls_of, facts_of, must_be_complete, served, truth_
 from orders_connector.config import Settings
 from orders_connector.load import refresh_models
 from orders_connector.sources.base import Window
-from orders_connector.sync import backfill_account, plan_backfill, warehouse_connection
+from orders_connector.sync import backfill_account, plan_backfill
+from orders_connector.warehouse.configured import warehouse_connection
 
 EVERYTHING = Window(datetime(2020, 1, 1, tzinfo=UTC))
 TARGET = 5  # percent

@@ -20,7 +20,7 @@ from orders_connector.sandbox.voucherify.csv_file import csv_chunks
 from orders_connector.sandbox.voucherify.listing import Record
 from orders_connector.sources.voucherify.export_file import FIELDS, inspect_export
 from orders_connector.sources.voucherify.extraction import CONTRACT
-from orders_connector.sync import warehouse_connection
+from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import transaction
 
 TARGET, MOST_MEMORY = 2.0, 1_500  # times the reader; MB

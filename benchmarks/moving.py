@@ -17,7 +17,8 @@ from benchmarks.harness import Row, run_child
 from benchmarks.jobs import ACCOUNT, settings_for
 from benchmarks.shop import NOW, set_keys
 from orders_connector.sandbox.voucherify import Call, VoucherifySandbox
-from orders_connector.sync import sync_account, warehouse_connection
+from orders_connector.sync import sync_account
+from orders_connector.warehouse.configured import warehouse_connection
 
 UPDATES = 3  # between two pages
 QUIET_RUNS = 2

@@ -18,7 +18,7 @@ from orders_connector.config import Settings
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox, serve
 from orders_connector.sandbox.voucherify.history import history
 from orders_connector.sandbox.voucherify.orders import OrderMaker
-from orders_connector.sync import warehouse_connection
+from orders_connector.warehouse.configured import warehouse_connection
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 CHUNK = 10_000

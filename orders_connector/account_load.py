@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypedDict
+from pathlib import Path
+from typing import Any, Literal, TypedDict, TypeVar
 
 import duckdb
 
+from orders_connector.budget import allowance, budget_reason, call_budget, refuse_when_spent
 from orders_connector.config import Account, Settings
-from orders_connector.landing.coverage import ExtractionRecord, LoadState, record_extraction
+from orders_connector.errors import ConfigurationError
+from orders_connector.landing.coverage import (
+    ExtractionRecord,
+    LoadState,
+    load_state,
+    record_extraction,
+)
+from orders_connector.landing.profiles import read_profile
 from orders_connector.landing.raw_log import Landed
 from orders_connector.landing.settings_tables import write_settings
 from orders_connector.sources.base import Reading
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.profile import Profile
+from orders_connector.turns import turn
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows, transaction
 
-__all__ = ["AccountLoad", "Commit", "Strategy"]
+__all__ = ["AccountLoad", "Commit", "Strategy", "account_of", "exports_folder", "open_account"]
 
+T = TypeVar("T")
 Strategy = Literal["listing", "export", "hydration", "reconciliation", "erasure", "probe", "plan"]
 
 
@@ -147,3 +160,73 @@ class AccountLoad:
         self.landed += landed
         self.last_extraction_id = extraction_id
         return extraction_id
+
+
+def account_of(settings: Settings, name: str) -> Account:
+    """Return a configured account.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    if name not in settings.accounts:
+        raise ConfigurationError(
+            f"there is no account {name}; configured are: {', '.join(settings.accounts)}"
+        )
+    return settings.accounts[name]
+
+
+def open_account(
+    settings: Settings,
+    name: str,
+    work: Callable[[AccountLoad], Awaitable[T]],
+    *,
+    doing: Callable[[str], None] | None = None,
+    **transport: Any,  # noqa: ANN401 - arguments of Transport
+) -> T:
+    """Do something with an account while no other load does, within its budget of calls.
+
+    Args:
+        settings: All settings.
+        name: The account.
+        work: Gets the account's load with its client open.
+        doing: Told what is going on, in words.
+        **transport: Overrides for the account's transport.
+
+    Raises:
+        ConfigurationError: the account or its credentials are missing.
+        QuotaExhausted: nothing is left of the billing cycle's requests.
+        WarehouseLocked: another process holds the warehouse or loads this account.
+    """
+    account = account_of(settings, name)
+
+    async def run() -> T:
+        with warehouse_connection(settings) as con:
+            state = load_state(con, account.source, account.name)
+            profile = Profile.of(read_profile(con, account.source, account.name))
+            allowed = allowance(con, account, datetime.now(UTC))
+        refuse_when_spent(account, allowed)
+        budget = {
+            "call_budget": call_budget(account, allowed),
+            "budget_reason": budget_reason(account, allowed),
+        }
+        async with VoucherifyClient.for_account(account, **(budget | transport)) as client:
+            load = AccountLoad(settings, account, client, state, profile)
+            if doing:
+                load.progress = doing
+            return await work(load)
+
+    with turn(
+        settings.warehouse.path,
+        account.name,
+        longest_wait_seconds=account.max_wait_seconds,
+        on_wait=transport.get("on_wait"),
+    ):
+        # What a load that was killed left behind.
+        shutil.rmtree(exports_folder(settings, account), ignore_errors=True)
+        return asyncio.run(run())
+
+
+def exports_folder(settings: Settings, account: Account) -> Path:
+    """Return where files of exports are kept while they are read."""
+    path = settings.warehouse.path
+    return path.with_name(f"{path.name}.{account.name}.exports")

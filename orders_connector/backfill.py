@@ -16,12 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from math import ceil
-from pathlib import Path
 
 import duckdb
 
-from orders_connector.account_load import AccountLoad, Commit
-from orders_connector.config import Account, Settings
+from orders_connector.account_load import AccountLoad, Commit, exports_folder
 from orders_connector.errors import (
     CallBudgetExhausted,
     FeatureMissing,
@@ -39,7 +37,7 @@ from orders_connector.sources.voucherify.extraction import CONTRACT
 from orders_connector.sources.voucherify.models import OrderList
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["ROWS_PER_EXPORT", "Backfill", "Snapshot", "exports_folder", "snapshot_windows"]
+__all__ = ["ROWS_PER_EXPORT", "Backfill", "Snapshot", "snapshot_windows"]
 
 logger = logging.getLogger(__name__)
 
@@ -356,12 +354,6 @@ def snapshot_windows(orders: int, history: tuple[datetime, datetime]) -> list[Ex
     cuts = sorted(set(cuts) - {start})
     bounds: list[datetime | None] = [None, *cuts, None]
     return [ExportWindow(CREATED, low, high) for low, high in pairwise(bounds)]
-
-
-def exports_folder(settings: Settings, account: Account) -> Path:
-    """Return where files of exports are kept while they are read."""
-    path = settings.warehouse.path
-    return path.with_name(f"{path.name}.{account.name}.exports")
 
 
 def _history(first: TypedAnswer[OrderList]) -> tuple[datetime, datetime]:

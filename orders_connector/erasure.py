@@ -18,8 +18,7 @@ from typing import Any
 
 import duckdb
 
-from orders_connector.account_load import AccountLoad
-from orders_connector.backfill import exports_folder
+from orders_connector.account_load import AccountLoad, account_of, exports_folder, open_account
 from orders_connector.config import Account, Settings
 from orders_connector.errors import FatalSourceError, NotFound, WarehouseError
 from orders_connector.landing.coverage import ExtractionRecord, load_state, record_extraction
@@ -29,7 +28,6 @@ from orders_connector.load import publish_warehouse
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.refresh import refresh_within
 from orders_connector.sources.base import Reading, Window
-from orders_connector.sync import account_of, open_account
 from orders_connector.turns import turn
 from orders_connector.warehouse.compact import rewrite_warehouse
 from orders_connector.warehouse.configured import warehouse_connection

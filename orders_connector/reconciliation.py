@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from orders_connector.account_load import AccountLoad, Commit
+from orders_connector.account_load import AccountLoad, Commit, open_account
 from orders_connector.backfill import Backfill, Snapshot
 from orders_connector.comparison import (
     COMPARE,
@@ -42,7 +42,6 @@ from orders_connector.landing.profiles import note_answer
 from orders_connector.landing.raw_log import Landed
 from orders_connector.landing.spool import Spool
 from orders_connector.sources.base import Reading, Window
-from orders_connector.sync import open_account
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows
 

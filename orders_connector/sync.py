@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
-from orders_connector.account_load import AccountLoad, Commit
-from orders_connector.backfill import Backfill, exports_folder
-from orders_connector.budget import allowance, budget_reason, call_budget, refuse_when_spent
-from orders_connector.config import Account, Settings
+from orders_connector.account_load import AccountLoad, Commit, open_account
+from orders_connector.backfill import Backfill
+from orders_connector.config import Settings
 from orders_connector.errors import (
     CallBudgetExhausted,
-    ConfigurationError,
     LoadIncomplete,
     SourceError,
 )
 from orders_connector.hydration import Hydrated, hydrate, waiting_orders
-from orders_connector.landing.coverage import coverage_of, gaps_in, load_state
-from orders_connector.landing.profiles import note_answer, read_profile
+from orders_connector.landing.coverage import coverage_of, gaps_in
+from orders_connector.landing.profiles import note_answer
 from orders_connector.landing.raw_log import Landed, land
 from orders_connector.landing.spool import Spool
 from orders_connector.planner import Plan, business_dates, make_plan
 from orders_connector.sources.base import Reading, Window
-from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
 from orders_connector.sources.voucherify.paging import Reach
-from orders_connector.sources.voucherify.profile import Profile
-from orders_connector.turns import turn
 from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = [
     "SyncResult",
-    "account_of",
     "backfill_account",
     "export_window",
     "hydrate_account",
-    "open_account",
     "plan_backfill",
     "sync_account",
-    "warehouse_connection",
 ]
 
 Progress = Callable[[int, int | None], None]
@@ -125,70 +115,6 @@ class SyncResult:
 
 class _CountsDoNotAddUp(Exception):
     """The source counts more orders than all windows explain."""
-
-
-def account_of(settings: Settings, name: str) -> Account:
-    """Return a configured account.
-
-    Raises:
-        ConfigurationError: there is none of this name.
-    """
-    if name not in settings.accounts:
-        raise ConfigurationError(
-            f"there is no account {name}; configured are: {', '.join(settings.accounts)}"
-        )
-    return settings.accounts[name]
-
-
-def open_account(
-    settings: Settings,
-    name: str,
-    work: Callable[[AccountLoad], Awaitable[T]],
-    *,
-    doing: Callable[[str], None] | None = None,
-    **transport: Any,  # noqa: ANN401 - arguments of Transport
-) -> T:
-    """Do something with an account while no other load does, within its budget of calls.
-
-    Args:
-        settings: All settings.
-        name: The account.
-        work: Gets the account's load with its client open.
-        doing: Told what is going on, in words.
-        **transport: Overrides for the account's transport.
-
-    Raises:
-        ConfigurationError: the account or its credentials are missing.
-        QuotaExhausted: nothing is left of the billing cycle's requests.
-        WarehouseLocked: another process holds the warehouse or loads this account.
-    """
-    account = account_of(settings, name)
-
-    async def run() -> T:
-        with warehouse_connection(settings) as con:
-            state = load_state(con, account.source, account.name)
-            profile = Profile.of(read_profile(con, account.source, account.name))
-            allowed = allowance(con, account, datetime.now(UTC))
-        refuse_when_spent(account, allowed)
-        budget = {
-            "call_budget": call_budget(account, allowed),
-            "budget_reason": budget_reason(account, allowed),
-        }
-        async with VoucherifyClient.for_account(account, **(budget | transport)) as client:
-            load = AccountLoad(settings, account, client, state, profile)
-            if doing:
-                load.progress = doing
-            return await work(load)
-
-    with turn(
-        settings.warehouse.path,
-        account.name,
-        longest_wait_seconds=account.max_wait_seconds,
-        on_wait=transport.get("on_wait"),
-    ):
-        # What a load that was killed left behind.
-        shutil.rmtree(exports_folder(settings, account), ignore_errors=True)
-        return asyncio.run(run())
 
 
 def sync_account(

@@ -20,7 +20,8 @@ from orders_connector.errors import (
 from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Fault, Limits
 from orders_connector.sources.voucherify.client import VoucherifyClient
-from orders_connector.sync import sync_account, warehouse_connection
+from orders_connector.sync import sync_account
+from orders_connector.warehouse.configured import warehouse_connection
 from tests.test_sync import coverage, truth_of, warehouse_of
 
 QUICK = "max_attempts = 3\nmax_wait_seconds = 1"

@@ -15,7 +15,8 @@ from orders_connector.errors import ConfigurationError, DiskFull, FatalSourceErr
 from orders_connector.load import publish_warehouse, refresh_models
 from orders_connector.modeling.model import load_models
 from orders_connector.sources.base import Window
-from orders_connector.sync import sync_account, warehouse_connection
+from orders_connector.sync import sync_account
+from orders_connector.warehouse.configured import warehouse_connection
 
 CUSTOMER = "cust_" + "ForgetMeForgetMe" * 3
 # What differs between two loads of the same orders, and the hash of the text as it was sent.

@@ -13,7 +13,8 @@ from orders_connector.load import publish_warehouse, refresh_models
 from orders_connector.modeling.model import load_models
 from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
-from orders_connector.sync import backfill_account, sync_account, warehouse_connection
+from orders_connector.sync import backfill_account, sync_account
+from orders_connector.warehouse.configured import warehouse_connection
 
 LOAD = """
 import asyncio, sys

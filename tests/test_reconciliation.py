@@ -13,7 +13,8 @@ from orders_connector.errors import LoadIncomplete, PermissionDenied
 from orders_connector.load import refresh_models
 from orders_connector.reconciliation import reconcile_account
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
-from orders_connector.sync import sync_account, warehouse_connection
+from orders_connector.sync import sync_account
+from orders_connector.warehouse.configured import warehouse_connection
 from tests.conftest import NOW
 
 STATUS = {"CREATED": "created", "PAID": "paid", "FULFILLED": "fulfilled", "CANCELED": "cancelled"}

@@ -12,7 +12,8 @@ from orders_connector.landing.coverage import coverage_of
 from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
 from orders_connector.sources.base import Window
-from orders_connector.sync import sync_account, warehouse_connection
+from orders_connector.sync import sync_account
+from orders_connector.warehouse.configured import warehouse_connection
 from tests.conftest import NOW
 
 CURRENT = """

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from orders_connector.account_load import account_of
 from orders_connector.cli.load import LONG_ENOUGH_TO_TELL, finish, say_extraction
 from orders_connector.cli.terminal import counted, print_json, say, spinner, table, window
 from orders_connector.config import Settings
 from orders_connector.planner import MOST_QUESTIONS, Plan
 from orders_connector.sources.base import Window
-from orders_connector.sync import SyncResult, account_of, backfill_account, plan_backfill
+from orders_connector.sync import SyncResult, backfill_account, plan_backfill
 
 __all__ = ["backfill"]
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import typer
 
+from orders_connector.account_load import account_of
 from orders_connector.cli.terminal import counted, minutes, print_json, relative, say, spinner
 from orders_connector.config import Settings
 from orders_connector.erasure import Certificate, erase_customer
 from orders_connector.errors import ConfigurationError
-from orders_connector.sync import account_of
 
 __all__ = ["erase"]
 

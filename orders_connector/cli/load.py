@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from orders_connector.account_load import account_of
 from orders_connector.cli.terminal import (
     counted,
     days,
@@ -25,7 +26,7 @@ from orders_connector.load import check_models, publish_warehouse, refresh_model
 from orders_connector.modeling.checks import CheckResult
 from orders_connector.modeling.refresh import RefreshReport
 from orders_connector.sources.base import Window
-from orders_connector.sync import SyncResult, account_of, sync_account
+from orders_connector.sync import SyncResult, sync_account
 from orders_connector.warehouse.publish import Published
 
 __all__ = ["build", "check", "finish", "publish", "refresh", "say_extraction", "sync"]

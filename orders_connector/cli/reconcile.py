@@ -6,11 +6,11 @@ from typing import Any
 
 import typer
 
+from orders_connector.account_load import account_of
 from orders_connector.cli import load
 from orders_connector.cli.terminal import counted, print_json, say, spinner, table
 from orders_connector.config import Settings
 from orders_connector.reconciliation import Reconciliation, reconcile_account
-from orders_connector.sync import account_of
 
 __all__ = ["reconcile"]
 

@@ -117,7 +117,6 @@ def test_a_download_host_that_is_not_configured_is_named(installation, run, box)
     assert large.download_url.removeprefix("http://") in ran.err
 
 
-
 def test_a_used_up_budget_ends_with_4(installation, run):
     file = installation / "orders.toml"
     file.write_text(file.read_text() + "max_calls_per_run = 2\n")
