@@ -21,6 +21,7 @@ __all__ = [
     "FRESH_FOR",
     "AccountStatus",
     "Attempt",
+    "Comparison",
     "PublishedCopy",
     "Status",
     "Trust",
@@ -62,6 +63,22 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """The newest comparison of an account with its source by id.
+
+    Attributes:
+        status: equal, repaired, different or failed.
+        reason: What is left to do.
+        differences: Orders by cause.
+    """
+
+    status: str
+    reason: str | None
+    ended_at: datetime
+    differences: dict[str, int]
+
+
+@dataclass(frozen=True)
 class AccountStatus:
     """What is proven about one account.
 
@@ -75,6 +92,7 @@ class AccountStatus:
         quarantined: Orders that are missing or outdated in the figures, as their newest version
             cannot be read.
         awaiting_items: Orders known from exports alone; their items are fetched run by run.
+        compared: The newest comparison with the source by id; None when there was none.
     """
 
     name: str
@@ -88,6 +106,7 @@ class AccountStatus:
     calls_allowed: int | None
     quarantined: int
     awaiting_items: int
+    compared: Comparison | None
 
     @property
     def data_through(self) -> datetime | None:
@@ -266,7 +285,25 @@ def _account_status(
         calls_allowed=account.max_calls_per_run,
         quarantined=quarantined,
         awaiting_items=awaiting,
+        compared=_comparison(con, who),
     )
+
+
+def _comparison(con: duckdb.DuckDBPyConnection, who: list[str]) -> Comparison | None:
+    rows = con.execute(
+        "select reconciliation_id, status, reason, ended_at from ops.reconciliations"
+        " where source = ? and account = ? order by ended_at desc limit 1",
+        who,
+    ).fetchall()
+    if not rows:
+        return None
+    ((reconciliation_id, status, reason, ended_at),) = rows
+    causes = con.execute(
+        "select cause, count(*) from ops.reconciliation_differences"
+        " where reconciliation_id = ? group by cause order by cause",
+        [reconciliation_id],
+    ).fetchall()
+    return Comparison(status, reason, ended_at, dict(causes))
 
 
 def _judge_account(account: AccountStatus, now: datetime, found: _Findings) -> None:
@@ -286,6 +323,11 @@ def _judge_account(account: AccountStatus, now: datetime, found: _Findings) -> N
     if account.gaps:
         gaps = ", ".join(str(gap) for gap in account.gaps)
         found.problems.append(f"{name}: not proven complete: {gaps}")
+    compared = account.compared
+    if compared and compared.status not in {"equal", "repaired"}:
+        found.remarks.append(
+            f"{name}: the last comparison with the source is {compared.status}: {compared.reason}"
+        )
     if account.quarantined:
         found.remarks.append(
             f"{name}: orders in quarantine, missing or old in the figures: {account.quarantined:,}"

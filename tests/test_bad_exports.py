@@ -18,7 +18,7 @@ from orders_connector.errors import (
 from orders_connector.landing.profiles import read_profile
 from orders_connector.sandbox.voucherify import Fault, Switches, exports
 from orders_connector.warehouse.configured import warehouse_connection
-from tests.test_backfill import full_orders, query, starts, sync
+from tests.test_complete_history import full_orders, query, starts, sync
 from tests.test_sync import coverage, truth_of
 
 QUICK = "max_attempts = 3\nmax_wait_seconds = 1"

@@ -39,7 +39,7 @@ from orders_connector.config import Settings
 from orders_connector.errors import OrdersConnectorError
 from orders_connector.sandbox.voucherify.access import APP_ID, APP_TOKEN
 from orders_connector.sources.base import Window
-from orders_connector.status import Attempt, read_status
+from orders_connector.status import Attempt, Comparison, read_status
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -79,6 +79,7 @@ class _Night:
     restated: list[date]
     net: dict[date, Decimal]
     published_bytes: int
+    compared: Comparison | None
 
 
 def demo(*, orders: int, history_days: int, as_json: bool) -> None:
@@ -236,6 +237,7 @@ def _night(settings_file: Path, name: str, now: datetime) -> _Night:
         restated=state.restated,
         net=dict(rows),
         published_bytes=copy.bytes,
+        compared=account.compared,
     )
 
 
@@ -290,9 +292,23 @@ def _say_night(night: _Night) -> None:
         f"  {last.versions_landed:,} new order versions in {last.calls:,} calls; "
         f"the source counts {last.source_total:,} orders",
         f"  {last.status}; proven {', '.join(window(span) for span in night.proven)}",
+        f"  compared with the source by id: {_comparison(night.compared)}",
         f"  {len(night.net):,} business days built, {len(night.restated):,} restated, checked and "
         f"published ({size(night.published_bytes)}); {night.seconds:.1f} s in all",
     )
+
+
+def _comparison(compared: Comparison | None) -> str:
+    if compared is None:
+        return "not done"
+    words = {
+        "vanished": "erased at the source, now marked deleted",
+        "hydrate": "new or changed since the listing was read",
+        "wrong": "changed without a new time, read again",
+        "newer_than_export": "changed since the export was made",
+    }
+    found = [f"{n:,} {words[cause]}" for cause, n in compared.differences.items()]
+    return "; ".join([compared.status, *found])
 
 
 def _say_restated(first: _Night, second: _Night) -> None:

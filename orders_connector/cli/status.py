@@ -49,6 +49,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
         return
     say("")
     _say_accounts(state)
+    _say_comparisons(state)
     _say_awaiting(state)
     _say_profiles(settings)
     _say_quarantine(state)
@@ -85,6 +86,20 @@ def _account_row(account: AccountStatus, now: datetime) -> list[str]:
         "" if last.source_total is None else f"{last.source_total:,}",
         f"{account.quarantined:,}",
     ]
+
+
+def _say_comparisons(state: Status) -> None:
+    for account in state.accounts:
+        if account.last is None:
+            continue
+        if account.compared is None:
+            say(f"  {account.name} was never compared by id: run `orders-connector reconcile`")
+            continue
+        causes = ", ".join(f"{n:,} {cause}" for cause, n in account.compared.differences.items())
+        say(
+            f"  {account.name} compared by id {ago(state.at - account.compared.ended_at)} ago: "
+            f"{account.compared.status}{f' ({causes})' if causes else ''}"
+        )
 
 
 def _say_awaiting(state: Status) -> None:

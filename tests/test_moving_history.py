@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orders_connector.sandbox.voucherify import Fault, Switches, VoucherifySandbox
 from tests.conftest import NOW
-from tests.test_backfill import full_orders, sync
+from tests.test_complete_history import full_orders, sync
 from tests.test_sync import truth_of, warehouse_of
 
 KINDS = ["create", "pay", "fulfil", "change", "rollback", "backdate", "import", "erase"]
