@@ -20,7 +20,7 @@ dev: $(INSTALLED) ## Open the Dagster UI on the demo's warehouse, made first if 
 	@$(BIN)/orders-connector demo --ui
 
 test: lint ## Lint, check types, run all tests.
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n auto --dist loadfile
 
 lint: $(INSTALLED) ## Check style and types.
 	@$(BIN)/ruff check --quiet $(PACKAGE)

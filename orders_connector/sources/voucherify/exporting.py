@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from orders_connector.errors import (
     CredentialsRejected,
     ExportDamaged,
+    ExportNotUnderstood,
     JobFailed,
     JobUnfinished,
     NotFound,
@@ -159,13 +160,11 @@ class Exporting:
             exported.file.path.unlink(missing_ok=True)
 
     async def _export(self, window: ExportWindow) -> ExportedPiece:
-        job = self._jobs.unfinished(window)
-        export = await self._continued(job, window) if job else None
-        if job is None or export is None:
-            job = self._jobs.ask(window)
-            export, job = await self._start(job, window)
+        left_behind = self._jobs.unfinished(window)
+        continued = await self._continued(left_behind, window) if left_behind else None
+        export, job = continued or await self._start(self._jobs.ask(window), window)
         try:
-            file = await self._fetch(export, window)
+            file = await self._fetch(export, job, window)
             await self._check_money(file, _id(export))
         except SourceError as error:
             self._jobs.failed(job, str(error))
@@ -188,12 +187,12 @@ class Exporting:
         self._jobs.started(started, _id(export), asked_at)
         return export, started
 
-    async def _continued(self, job: Job, window: ExportWindow) -> Export | None:
+    async def _continued(self, job: Job, window: ExportWindow) -> tuple[Export, Job] | None:
         """Return the export that an earlier load started, if the source still knows it."""
         self._progress(f"looking for the export of {window} that was asked for before")
         if job.export_id is not None:
             try:
-                return (await self._client.get_export(job.export_id)).model
+                return (await self._client.get_export(job.export_id)).model, job
             except NotFound as error:
                 self._jobs.failed(job, str(error))
                 return None
@@ -204,17 +203,19 @@ class Exporting:
         if found is None:
             self._jobs.failed(job, "its start never reached the source")
             return None
-        self._jobs.started(job, _id(found), _time(found.created_at) or job.asked_at)
-        return found
+        # Of the two clocks the earlier time claims less.
+        asked_at = min(_time(found.created_at) or job.asked_at, job.asked_at)
+        self._jobs.started(job, _id(found), asked_at)
+        return found, Job(job.job_id, _id(found), asked_at)
 
-    async def _fetch(self, export: Export, window: ExportWindow) -> ExportFile:
+    async def _fetch(self, export: Export, job: Job, window: ExportWindow) -> ExportFile:
         def show(state: Export) -> None:
             self._progress(f"export of {window} is {state.status}")
 
         done = await self._client.wait_for_export(
             _id(export), progress=show, timeout_seconds=self._timeout
         )
-        path = self._folder / f"{export.id}.csv"
+        path = self._folder / f"{job.job_id}.csv"
         self._progress(f"downloading the export of {window}")
         try:
             await self._client.download_export(done.model, path)
@@ -240,22 +241,27 @@ class Exporting:
         """Compare amounts with the API's, once per extraction: a file may give major units."""
         if self._money_is_known or file.money == "unknown":
             return
-        known: dict[str, Mapping[str, int]] = {}
+        contradiction: ExportNotUnderstood | None = None
         for order_id in sample_ids(file):
             try:
                 order: Any = (await self._client.get_order(order_id)).model.model_dump()
+                known = {f: order[f] for f in AMOUNTS if isinstance(order.get(f), int)}
+                check_money(
+                    file,
+                    {order_id: known},
+                    exponent=self._exponent,
+                    name=name,
+                    account=self._client.transport.account,
+                )
             except NotFound:
                 continue
-            known[order_id] = {f: order[f] for f in AMOUNTS if isinstance(order.get(f), int)}
-            break
-        check_money(
-            file,
-            known,
-            exponent=self._exponent,
-            name=name,
-            account=self._client.transport.account,
-        )
-        self._money_is_known = bool(known)
+            except ExportNotUnderstood as error:
+                contradiction = error  # unless the order changed since: the next one tells
+            else:
+                self._money_is_known = True
+                return
+        if contradiction:
+            raise contradiction
 
 
 def _id(export: Export) -> str:
