@@ -374,5 +374,5 @@ def _say_next() -> None:
         f"  {command} status",
         f"  {command} query 'from marts.daily_summary order by order_date desc'",
         "  make dev      the Dagster UI on this warehouse, the shop going on",
-        "  README.md     a real account, in four steps",
+        "  README.md     a real account, step by step",
     )

@@ -93,11 +93,11 @@ def _say_comparisons(state: Status) -> None:
         if account.last is None:
             continue
         if account.compared is None:
-            say(f"  {account.name} was never compared by id: run `orders-connector reconcile`")
+            say(f"  {account.name}: never compared by id: run `orders-connector reconcile`")
             continue
         causes = ", ".join(f"{n:,} {cause}" for cause, n in account.compared.differences.items())
         say(
-            f"  {account.name} compared by id {ago(state.at - account.compared.ended_at)} ago: "
+            f"  {account.name}: compared by id {ago(state.at - account.compared.ended_at)} ago: "
             f"{account.compared.status}{f' ({causes})' if causes else ''}"
         )
 
@@ -107,7 +107,7 @@ def _say_awaiting(state: Status) -> None:
         if account.awaiting_items:
             known = account.last.known_orders if account.last else 0
             say(
-                f"  items of {account.name}: {account.awaiting_items:,} of {known:,} orders are "
+                f"  {account.name}: {account.awaiting_items:,} of {known:,} orders are "
                 "known from exports alone; their units and products follow run by run"
             )
 
@@ -118,10 +118,10 @@ def _say_profiles(settings: Settings) -> None:
             who = account.source, account.name
             answers, moment = read_profile(con, *who), probed_at(con, *who)
             if moment is None:
-                say(f"{account.name} was never probed: run `orders-connector doctor --probe`")
+                say(f"  {account.name}: never probed: run `orders-connector doctor --probe`")
                 continue
             shown = ", ".join(f"{name} {answers.get(name)}" for name in CAPABILITIES_SHOWN)
-            say(f"{account.name}, profile of {moment:%Y-%m-%d}: {shown}")
+            say(f"  {account.name}: profile of {moment:%Y-%m-%d}: {shown}")
 
 
 def _of(calls: int, allowed: int | None) -> str:

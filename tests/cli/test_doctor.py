@@ -94,7 +94,7 @@ def warehouse(folder):
 
 
 def test_probing_says_what_it_costs_and_stores_what_it_finds(loaded, run, quick):
-    assert "shop was never probed: run `orders-connector doctor --probe`" in run("status").out
+    assert "shop: never probed: run `orders-connector doctor --probe`" in run("status").out
     ran = run("doctor", "--probe")
     assert ran.code == 0
     assert f"at most {MOST_CALLS} more requests per account" in ran.out
@@ -106,7 +106,7 @@ def test_probing_says_what_it_costs_and_stores_what_it_finds(loaded, run, quick)
         # One request looked around; the figures of the last load are carried on.
         assert con.execute(PROBED).fetchall() == [("complete", calls - 1, 120)]
     shown = run("status").out
-    assert "shop, profile of 20" in shown
+    assert "shop: profile of 20" in shown
     assert "last_page 100, exports_allowed yes" in shown
 
 
