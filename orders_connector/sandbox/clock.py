@@ -11,7 +11,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def stamp(moment: datetime) -> str:
-    """Write a UTC moment the way the API does: ISO 8601, milliseconds, `Z`.
+    """Write a UTC moment as ISO 8601 with milliseconds and `Z`.
 
     Args:
         moment: an aware datetime in UTC.

@@ -2,26 +2,60 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from orders_connector.sandbox.voucherify.clock import stamp
-from orders_connector.sandbox.voucherify.errors import ApiError
-from orders_connector.sandbox.voucherify.faults import Fault
+from orders_connector.sandbox.clock import Clock, stamp
+from orders_connector.sandbox.errors import Refusal
+from orders_connector.sandbox.faults import Fault, Faults
+from orders_connector.sandbox.gate import Call
 
-if TYPE_CHECKING:
-    from orders_connector.sandbox.voucherify.server import VoucherifySandbox
-
-__all__ = ["control_app"]
+__all__ = ["Controlled", "control_app"]
 
 
-def control_app(box: "VoucherifySandbox") -> Starlette:
-    """Build the control routes of a sandbox. They need no keys and count for no limit."""
+class _Shop(Protocol):
+    def __len__(self) -> int: ...
+
+    def bodies(self) -> list[bytes]: ...
+
+
+class _Moves(Protocol):
+    def day(self) -> Counter[str]: ...
+
+
+class Controlled(Protocol):
+    """What control needs of a sandbox."""
+
+    clock: Clock
+    faults: Faults
+
+    @property
+    def shop(self) -> _Shop:
+        """The state: its size, and every order as encoded JSON, sorted by id."""
+
+    @property
+    def moves(self) -> _Moves:
+        """Lets days pass."""
+
+    @property
+    def calls(self) -> list[Call]:
+        """Requests to the API host."""
+
+
+def control_app(box: Controlled, mutate: Callable[[dict[str, Any]], object]) -> Starlette:
+    """Build the control routes of a sandbox. They need no keys and count for no limit.
+
+    Args:
+        box: the sandbox.
+        mutate: does what `POST /_sandbox/mutate` asks (its `op` and further keys) and returns the
+            answer; raises ValueError or KeyError for what it does not understand.
+    """
 
     async def clock(request: Request) -> Response:
         asked = await _asked(request)
@@ -59,27 +93,8 @@ def control_app(box: "VoucherifySandbox") -> Starlette:
             box.faults.add(Fault(**asked))
         return JSONResponse({"done": True})
 
-    async def mutate(request: Request) -> Response:
-        asked = await _asked(request)
-        match asked.get("op"):
-            case "create":
-                return JSONResponse(box.shop.create(asked["order"]))
-            case "update":
-                return JSONResponse(box.shop.update(asked["id"], asked["order"]))
-            case "raw":
-                return JSONResponse(box.shop.put_raw(asked["order"]))
-            case "rollback":
-                with_order = asked.get("with_order", True)
-                return JSONResponse(box.shop.rollback(asked["id"], with_order))
-            case "erase":
-                return JSONResponse({"orders": box.shop.erase_customer(asked["customer_id"])})
-            case "import":
-                imported = [box.shop.imported(order) for order in asked["orders"]]
-                return JSONResponse({"orders": len(imported)})
-            case "moves":
-                return JSONResponse(dict(box.moves.some(asked.get("count", 1))))
-            case other:
-                return JSONResponse({"error": f"unknown op {other!r}"}, 400)
+    async def mutation(request: Request) -> Response:
+        return JSONResponse(mutate(await _asked(request)))
 
     routes = [
         Route("/_sandbox/clock", clock, methods=["POST"]),
@@ -87,9 +102,9 @@ def control_app(box: "VoucherifySandbox") -> Starlette:
         Route("/_sandbox/truth", truth),
         Route("/_sandbox/state", state),
         Route("/_sandbox/faults", faults, methods=["POST"]),
-        Route("/_sandbox/mutate", mutate, methods=["POST"]),
+        Route("/_sandbox/mutate", mutation, methods=["POST"]),
     ]
-    handlers: Any = {ApiError: _failed, KeyError: _failed, TypeError: _failed, ValueError: _failed}
+    handlers: Any = {Refusal: _failed, KeyError: _failed, TypeError: _failed, ValueError: _failed}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -99,5 +114,5 @@ async def _asked(request: Request) -> dict[str, Any]:
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    status = error.status if isinstance(error, ApiError) else 400
+    status = error.status if isinstance(error, Refusal) else 400
     return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status)

@@ -4,12 +4,11 @@ import json
 import random
 import threading
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orders_connector.sandbox.voucherify.errors import MESSAGES
-
-__all__ = ["Fault", "Faults"]
+__all__ = ["Dialect", "Fault", "Faults"]
 
 Kind = Literal[
     "status",
@@ -26,6 +25,29 @@ Kind = Literal[
 Broken = Literal["syntax", "string", "null", "number", "no_id", "id_number", "amount_text", "dates"]
 
 _HTML = b"<!doctype html><html><body><h1>Something went wrong</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How an API writes what faults imitate or spoil.
+
+    Attributes:
+        error: headers and body of a JSON error, from its status and the request's id.
+        list_key: key of a page's list of orders.
+        one_key: key of the order in the answer to a get; None when it is the answer itself.
+        id_key: key of an order's id.
+        syntax_key: key of an order behind which a syntax error is put.
+        amount_text: keys of an order with a text in place of an amount.
+        dates: keys of an order with dates that are none.
+    """
+
+    error: Callable[[int, str], tuple[dict[str, str], bytes]]
+    list_key: str
+    one_key: str | None
+    id_key: str
+    syntax_key: str
+    amount_text: dict[str, Any]
+    dates: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -80,55 +102,60 @@ class Fault:
         """Whether the request is not handled at all."""
         return self.kind in ("status", "html", "reset_before")
 
-    def answer(self, request_id: str) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, request_id: str, dialect: Dialect) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body that stand in for the real answer."""
         if self.kind == "html":
             return self.status, {"content-type": "text/html; charset=utf-8"}, _HTML
-        key, message = MESSAGES.get(self.status, ("error", "Error"))
-        body: dict[str, Any] = {"code": self.status, "message": message}
-        if self.status != 429:
-            body |= {"key": key, "request_id": request_id}
-        headers = {"content-type": "application/json"}
+        own, body = dialect.error(self.status, request_id)
+        headers = {"content-type": "application/json"} | own
         if self.retry_after is not None:
             headers["retry-after"] = str(self.retry_after)
-        return self.status, headers, json.dumps(body).encode()
+        return self.status, headers, body
 
-    def deform(self, body: bytes) -> bytes:
+    def deform(self, body: bytes, dialect: Dialect) -> bytes:
         """Return the spoilt form of the real answer's body."""
         if self.kind == "cut_json":
             return body[: len(body) // 2]
         if self.kind == "malformed_json":
             return body.replace(b":", b"=", 1) if b":" in body else b"{"
         if self.kind == "broken_order":
-            return self._break_order(body)
+            return self._break_order(body, dialect)
         return body
 
-    def _break_order(self, body: bytes) -> bytes:
+    def _break_order(self, body: bytes, dialect: Dialect) -> bytes:
         answer = json.loads(body)
-        orders = answer.get("orders")
-        if orders is None:
-            return self._spoilt(answer)
-        if not orders:
+        mark = "\x00here\x00"
+        orders = answer.get(dialect.list_key)
+        if orders:
+            place = self.order_index % len(orders)
+            spoilt = self._spoilt(orders[place], dialect)
+            orders[place] = mark
+        elif orders is not None:
             return body
-        place = self.order_index % len(orders)
-        spoilt = self._spoilt(orders[place])
-        orders[place] = mark = "\x00here\x00"
+        elif dialect.one_key is None:
+            return self._spoilt(answer, dialect)
+        elif dialect.one_key in answer:
+            spoilt = self._spoilt(answer[dialect.one_key], dialect)
+            answer[dialect.one_key] = mark
+        else:
+            return body
         return json.dumps(answer).encode().replace(json.dumps(mark).encode(), spoilt)
 
-    def _spoilt(self, order: dict[str, Any]) -> bytes:
+    def _spoilt(self, order: dict[str, Any], dialect: Dialect) -> bytes:
         if self.broken == "syntax":
-            return json.dumps(order).encode().replace(b'"status":', b'"status"', 1)
+            key = json.dumps(dialect.syntax_key).encode()
+            return json.dumps(order).encode().replace(key + b":", key, 1)
         replaced: dict[str, Any] = {"string": "oops", "null": None, "number": 42}
-        changed: dict[str, dict[str, Any]] = {
-            "no_id": {},
-            "id_number": {"id": 12345},
-            "amount_text": {"amount": "12,50"},
-            "dates": {"created_at": "yesterday", "updated_at": 20260801},
-        }
         if self.broken in replaced:
             return json.dumps(replaced[self.broken]).encode()
+        changed: dict[str, dict[str, Any]] = {
+            "no_id": {},
+            "id_number": {dialect.id_key: 12345},
+            "amount_text": dialect.amount_text,
+            "dates": dialect.dates,
+        }
         if self.broken == "no_id":
-            order = {key: value for key, value in order.items() if key != "id"}
+            order = {key: value for key, value in order.items() if key != dialect.id_key}
         return json.dumps(order | changed[self.broken]).encode()
 
 

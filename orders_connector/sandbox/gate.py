@@ -3,19 +3,20 @@
 import asyncio
 import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any, cast
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orders_connector.sandbox.voucherify.errors import ApiError
-from orders_connector.sandbox.voucherify.faults import Fault, Faults
-from orders_connector.sandbox.voucherify.shop import Shop
+from orders_connector.sandbox.clock import Clock
+from orders_connector.sandbox.errors import Refusal
+from orders_connector.sandbox.faults import Dialect, Fault, Faults
 
-__all__ = ["Call", "Gate", "error_response"]
+__all__ = ["Call", "Gate"]
 
 
 @dataclass
@@ -35,24 +36,20 @@ class Call:
     status: int = 0
 
 
-def error_response(error: ApiError, request_id: str) -> Response:
-    """Turn an ApiError into its answer."""
-    if isinstance(error.body, bytes):
-        return Response(error.body, error.status, error.headers)
-    named = {"request_id": request_id} if error.request_id else {}
-    return JSONResponse(error.body | named, error.status, error.headers)
-
-
 class Gate:
     """Stands before one host's routes (pure ASGI).
 
     Args:
         app: the routes.
         host: `api`, `download` or `storage`, as faults name them.
-        shop: gives the clock.
+        clock: dates the answers.
         faults: the rules in force.
-        admit: called with the scope before the routes; raises ApiError to refuse.
-        headers: further headers of every answer.
+        dialect: how this API writes what faults imitate.
+        prefix: of the ids of requests.
+        admit: called with the scope before the routes; raises Refusal to refuse.
+        turn: entered with the scope before `admit` and left when the answer is sent, slow ones
+            included; raises Refusal to refuse.
+        headers: further headers of every answer, from the request's id.
         control: answers paths under `/_sandbox/`, past everything else.
     """
 
@@ -61,10 +58,13 @@ class Gate:
         app: ASGIApp,
         *,
         host: str,
-        shop: Shop,
+        clock: Clock,
         faults: Faults,
+        dialect: Dialect,
+        prefix: str = "",
         admit: Callable[[Scope], None] = lambda scope: None,
-        headers: Callable[[], dict[str, str]] = dict,
+        turn: Callable[[Scope], AbstractContextManager[object]] = nullcontext,
+        headers: Callable[[str], dict[str, str]] = lambda request_id: {},
         control: ASGIApp | None = None,
     ) -> None:
         self.calls: list[Call] = []
@@ -72,9 +72,12 @@ class Gate:
         self._numbers = itertools.count(1)
         self._app = app
         self._host = host
-        self._shop = shop
+        self._clock = clock
         self._faults = faults
+        self._dialect = dialect
+        self._prefix = prefix
         self._admit = admit
+        self._turn = turn
         self._headers = headers
         self._control = control
 
@@ -86,26 +89,32 @@ class Gate:
             return
         call = Call(scope["method"], path, scope["query_string"].decode("latin-1"))
         self.calls.append(call)
-        scope["request_id"] = request_id = f"v-{next(self._numbers):018x}"
+        scope["request_id"] = request_id = f"{self._prefix}{next(self._numbers):018x}"
         if self.on_request is not None:
             self.on_request(call)
         fault = self._faults.pick(self._host, call.method, path)
-        dated = self._dated(send, call)
-        if fault is None:
-            await self._serve(scope, receive, dated)
-        elif fault.kind == "reset_before":
+        dated = self._dated(send, call, request_id)
+        if fault is not None and fault.kind == "reset_before":
             await _reset(receive, send)
-        elif fault.instead:
-            status, headers, body = fault.answer(request_id)
+            return
+        if fault is not None and fault.instead:
+            status, headers, body = fault.answer(request_id, self._dialect)
             await Response(body, status, headers)(scope, receive, dated)
-        else:
-            await self._spoil(fault, call, scope, receive, send)
+            return
+        try:
+            with self._turn(scope):
+                if fault is None:
+                    await self._serve(scope, receive, dated)
+                else:
+                    await self._spoil(fault, call, scope, receive, send)
+        except Refusal as refusal:
+            await refusal.response(request_id)(scope, receive, dated)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._admit(scope)
-        except ApiError as error:
-            await error_response(error, scope["request_id"])(scope, receive, send)
+        except Refusal as refusal:
+            await refusal.response(scope["request_id"])(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -120,14 +129,14 @@ class Gate:
         async def keep(message: Message) -> None:
             messages.append(dict(message))
 
-        await self._serve(scope, receive, self._dated(keep, call))
+        await self._serve(scope, receive, self._dated(keep, call, scope["request_id"]))
         start = messages[0]
         body = b"".join(message.get("body", b"") for message in messages[1:])
         if fault.kind == "reset_after":
             await _reset(receive, send)
             return
         if start["status"] == 200:
-            body = fault.deform(body)
+            body = fault.deform(body, self._dialect)
         headers = MutableHeaders(raw=start["headers"])
         headers["content-length"] = str(len(body))
         if fault.kind == "wrong_content_type":
@@ -142,13 +151,13 @@ class Gate:
             return
         await send({"type": "http.response.body", "body": body})
 
-    def _dated(self, send: Send, call: Call) -> Send:
+    def _dated(self, send: Send, call: Call, request_id: str) -> Send:
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
                 headers = MutableHeaders(raw=list(message["headers"]))
-                headers["date"] = format_datetime(self._shop.clock.now(), usegmt=True)
-                for name, value in self._headers().items():
+                headers["date"] = format_datetime(self._clock.now(), usegmt=True)
+                for name, value in self._headers(request_id).items():
                     headers.setdefault(name, value)
                 message["headers"] = headers.raw
             await send(message)

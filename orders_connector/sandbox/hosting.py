@@ -32,7 +32,7 @@ class ServerThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._run()), name="voucherify-sandbox", daemon=True
+            target=lambda: asyncio.run(self._run()), name="sandbox", daemon=True
         )
 
     def start(self) -> None:

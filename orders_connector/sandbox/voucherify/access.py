@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
-from orders_connector.sandbox.voucherify.clock import EPOCH, Clock
+from orders_connector.sandbox.clock import EPOCH, Clock
 from orders_connector.sandbox.voucherify.errors import ApiError
 
 __all__ = ["APP_ID", "APP_TOKEN", "Access"]

@@ -11,11 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from orders_connector.sandbox.clock import stamp
 from orders_connector.sandbox.voucherify.access import Access
-from orders_connector.sandbox.voucherify.clock import stamp
 from orders_connector.sandbox.voucherify.errors import ApiError, bad_payload, too_large
 from orders_connector.sandbox.voucherify.exports import Exports
-from orders_connector.sandbox.voucherify.gate import error_response
 from orders_connector.sandbox.voucherify.imports import AsyncActions
 from orders_connector.sandbox.voucherify.listing import Record
 from orders_connector.sandbox.voucherify.query import (
@@ -240,7 +239,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):  # from the router: 404 and 405
         error = ApiError(error.status_code, headers=dict(error.headers or {}))
     assert isinstance(error, ApiError)  # noqa: S101 - the handler is registered for these two
-    return error_response(error, request.scope["request_id"])
+    return error.response(request.scope["request_id"])
 
 
 _HANDLERS: Any = {ApiError: _refuse, HTTPException: _refuse}

@@ -12,7 +12,6 @@ from starlette.routing import Route
 from orders_connector.sandbox.voucherify.access import Access
 from orders_connector.sandbox.voucherify.errors import ApiError
 from orders_connector.sandbox.voucherify.exports import Exports
-from orders_connector.sandbox.voucherify.gate import error_response
 from orders_connector.sandbox.voucherify.shop import Shop
 
 __all__ = ["Downloads"]
@@ -82,7 +81,7 @@ def _app(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Starl
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101 - the handler is registered for it alone
-    return error_response(error, request.scope["request_id"])
+    return error.response(request.scope["request_id"])
 
 
 def _stream(chunks: Iterator[bytes]) -> Response:

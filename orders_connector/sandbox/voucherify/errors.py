@@ -1,8 +1,12 @@
 """The error bodies of the API."""
 
+import json
 from typing import Any
 
-__all__ = ["ApiError", "bad_payload", "bad_query", "not_found", "too_large"]
+from orders_connector.sandbox.errors import Refusal
+from orders_connector.sandbox.faults import Dialect
+
+__all__ = ["DIALECT", "ApiError", "bad_payload", "bad_query", "not_found", "too_large"]
 
 MESSAGES = {
     400: ("invalid_payload", "Invalid payload"),
@@ -20,7 +24,7 @@ MESSAGES = {
 }
 
 
-class ApiError(Exception):
+class ApiError(Refusal):
     """An answer that is not 200.
 
     Args:
@@ -45,25 +49,17 @@ class ApiError(Exception):
         request_id: bool = True,
     ) -> None:
         usual_key, usual_message = MESSAGES.get(status, ("error", "Error"))
-        self.status = status
-        self.headers = headers or {}
-        self.request_id = request_id and body is None
-        self.body = (
-            body
-            if body is not None
-            else {
-                "code": status,
-                "key": key or usual_key,
-                "message": message or usual_message,
-                **(extra or {}),
-            }
-        )
-        super().__init__(f"{status} {self.body!r}")
+        self._names_request = request_id and body is None
+        usual = {"code": status, "key": key or usual_key, "message": message or usual_message}
+        super().__init__(status, usual | (extra or {}) if body is None else body, headers)
 
     @property
     def details(self) -> str:
         """What exactly is wrong, as far as the body says so."""
         return str(self.body.get("details", "")) if isinstance(self.body, dict) else ""
+
+    def _named(self, body: dict[str, Any], request_id: str) -> dict[str, Any]:
+        return body | ({"request_id": request_id} if self._names_request else {})
 
 
 def not_found(resource: str, reference: str) -> ApiError:
@@ -98,3 +94,22 @@ def too_large(most: int) -> ApiError:
             "message": f"Payload content length greater than maximum allowed: {most}",
         },
     )
+
+
+def _error_by_fault(status: int, request_id: str) -> tuple[dict[str, str], bytes]:
+    key, message = MESSAGES.get(status, ("error", "Error"))
+    body: dict[str, Any] = {"code": status, "message": message}
+    if status != 429:
+        body |= {"key": key, "request_id": request_id}
+    return {}, json.dumps(body).encode()
+
+
+DIALECT = Dialect(
+    error=_error_by_fault,
+    list_key="orders",
+    one_key=None,
+    id_key="id",
+    syntax_key="status",
+    amount_text={"amount": "12,50"},
+    dates={"created_at": "yesterday", "updated_at": 20260801},
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orders_connector.sandbox.voucherify.clock import microseconds, stamp
+from orders_connector.sandbox.clock import microseconds, stamp
 from orders_connector.sandbox.voucherify.csv_file import FIELDS, csv_chunks
 from orders_connector.sandbox.voucherify.errors import ApiError, bad_payload, not_found
 from orders_connector.sandbox.voucherify.filters import matcher

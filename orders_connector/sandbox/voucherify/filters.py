@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from orders_connector.sandbox.voucherify.clock import microseconds
+from orders_connector.sandbox.clock import microseconds
 from orders_connector.sandbox.voucherify.errors import bad_payload
 from orders_connector.sandbox.voucherify.listing import Record
 from orders_connector.sandbox.voucherify.switches import Switches

@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import cos, tau
 from typing import Any
 
-from orders_connector.sandbox.voucherify.clock import EPOCH
+from orders_connector.sandbox.clock import EPOCH
 from orders_connector.sandbox.voucherify.orders import OrderMaker, moment
 from orders_connector.sandbox.voucherify.pricing import mark_rolled_back, strip_discounts
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from orders_connector.sandbox.voucherify.clock import microseconds, stamp
+from orders_connector.sandbox.clock import microseconds, stamp
 from orders_connector.sandbox.voucherify.errors import ApiError, bad_payload, bad_query, not_found
 from orders_connector.sandbox.voucherify.pricing import given, priced_items
 from orders_connector.sandbox.voucherify.shop import Order, Shop

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from orders_connector.sandbox.voucherify.clock import EPOCH
+from orders_connector.sandbox.clock import EPOCH
 from orders_connector.sandbox.voucherify.errors import ApiError
 from orders_connector.sandbox.voucherify.shop import Shop
 

@@ -4,8 +4,8 @@ import random
 from datetime import timedelta
 from typing import Any
 
+from orders_connector.sandbox.clock import EPOCH, stamp
 from orders_connector.sandbox.voucherify.catalogue import Catalogue, Product
-from orders_connector.sandbox.voucherify.clock import EPOCH, stamp
 from orders_connector.sandbox.voucherify.pricing import in_order, set_totals
 
 __all__ = ["OrderMaker", "moment"]

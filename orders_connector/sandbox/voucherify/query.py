@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from orders_connector.sandbox.voucherify.clock import microseconds
+from orders_connector.sandbox.clock import microseconds
 from orders_connector.sandbox.voucherify.errors import ApiError, bad_query
 from orders_connector.sandbox.voucherify.listing import Record
 from orders_connector.sandbox.voucherify.switches import Switches

@@ -1,25 +1,22 @@
 """The sandbox as a whole: its state and its three hosts."""
 
-import signal
-import threading
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
 from typing import Any
 
 from starlette.types import Scope
 
+from orders_connector.sandbox.clock import Clock
+from orders_connector.sandbox.control import control_app
+from orders_connector.sandbox.faults import Faults
+from orders_connector.sandbox.gate import Call, Gate
+from orders_connector.sandbox.hosted import Hosted, run_until_told
 from orders_connector.sandbox.voucherify.access import APP_ID, APP_TOKEN, Access
 from orders_connector.sandbox.voucherify.api import Api
-from orders_connector.sandbox.voucherify.clock import Clock
-from orders_connector.sandbox.voucherify.control import control_app
 from orders_connector.sandbox.voucherify.download import Downloads
-from orders_connector.sandbox.voucherify.errors import ApiError
+from orders_connector.sandbox.voucherify.errors import DIALECT, ApiError
 from orders_connector.sandbox.voucherify.exports import Exports
-from orders_connector.sandbox.voucherify.faults import Faults
-from orders_connector.sandbox.voucherify.gate import Call, Gate
 from orders_connector.sandbox.voucherify.history import history
-from orders_connector.sandbox.voucherify.hosting import ServerThread
 from orders_connector.sandbox.voucherify.imports import AsyncActions
 from orders_connector.sandbox.voucherify.limits import Limits, Meter, Plan
 from orders_connector.sandbox.voucherify.moves import Moves
@@ -32,7 +29,7 @@ __all__ = ["VoucherifySandbox", "serve"]
 _BULK = ("/v1/exports", "/v1/orders/export", "/v1/orders/import")
 
 
-class VoucherifySandbox:
+class VoucherifySandbox(Hosted):
     """A Voucherify project on loopback ports, from `with` to the end of the block.
 
     Args:
@@ -89,21 +86,24 @@ class VoucherifySandbox:
         self.moves = Moves(self.shop, maker, seed)
         self.traffic = traffic
         self._access = Access(self.clock, seed)
-        self._ports = (port, download_port, 0)
-        self._hosts = self._build()
-        self._thread: ServerThread | None = None
+        super().__init__(self._build(), (port, download_port, 0))
 
     def _build(self) -> tuple[Gate, Gate, Gate]:
         api = Api(self.shop, self.exports, self.actions, self._access, self._before_list)
         self._downloads = Downloads(self.shop, self.exports, self._access)
-        common: dict[str, Any] = {"shop": self.shop, "faults": self.faults}
+        common: dict[str, Any] = {
+            "clock": self.clock,
+            "faults": self.faults,
+            "dialect": DIALECT,
+            "prefix": "v-",
+        }
         return (
             Gate(
                 api.app,
                 host="api",
                 admit=self._admit,
-                headers=self.meter.headers,
-                control=control_app(self),
+                headers=lambda _: self.meter.headers(),
+                control=control_app(self, self._mutate),
                 **common,
             ),
             Gate(self._downloads.app, host="download", **common),
@@ -124,38 +124,31 @@ class VoucherifySandbox:
         self._access.check(headers, parts[2] if len(parts) > 2 else "")
         self.meter.take(bulk=scope["method"] == "POST" and path in _BULK)
 
-    # --- life ----------------------------------------------------------------------------------
-
-    def __enter__(self) -> "VoucherifySandbox":
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Open the ports and answer requests, in a thread of its own."""
-        self._thread = ServerThread(self._hosts, self._ports)
+    def _opened(self) -> None:
         self.exports.download_url = self.download_url
         self._downloads.storage_url = self.storage_url
-        self._thread.start()
 
-    def stop(self) -> None:
-        """Close all connections and ports."""
-        if self._thread is not None:
-            self._thread.stop()
+    def _mutate(self, asked: dict[str, Any]) -> object:
+        """Answer `POST /_sandbox/mutate`."""
+        match asked.get("op"):
+            case "create":
+                return self.shop.create(asked["order"])
+            case "update":
+                return self.shop.update(asked["id"], asked["order"])
+            case "raw":
+                return self.shop.put_raw(asked["order"])
+            case "rollback":
+                return self.shop.rollback(asked["id"], asked.get("with_order", True))
+            case "erase":
+                return {"orders": self.shop.erase_customer(asked["customer_id"])}
+            case "import":
+                return {"orders": len([self.shop.imported(order) for order in asked["orders"]])}
+            case "moves":
+                return dict(self.moves.some(asked.get("count", 1)))
+            case other:
+                raise ValueError(f"unknown op {other!r}")
 
     # --- what tests ask ------------------------------------------------------------------------
-
-    @property
-    def base_url(self) -> str:
-        """The API host, `http://127.0.0.1:PORT`."""
-        return self._url(0)
 
     @property
     def download_url(self) -> str:
@@ -177,37 +170,9 @@ class VoucherifySandbox:
         self.shop.switches = switches
 
     @property
-    def calls(self) -> list[Call]:
-        """Requests to the API host since the start or the last reset, in order of arrival."""
-        return self._hosts[0].calls
-
-    @property
     def downloads(self) -> list[Call]:
         """Requests to the download and storage hosts."""
         return self._hosts[1].calls + self._hosts[2].calls
-
-    def reset_calls(self) -> None:
-        """Forget the recorded requests."""
-        for host in self._hosts:
-            host.calls.clear()
-
-    @property
-    def on_request(self) -> Callable[[Call], object] | None:
-        """A hook that is called before each API request is answered.
-
-        It runs in the server's thread: it may use `shop`, `clock` and `faults`, but a request to
-        the sandbox from within it would wait for itself.
-        """
-        return self._hosts[0].on_request
-
-    @on_request.setter
-    def on_request(self, hook: Callable[[Call], object] | None) -> None:
-        self._hosts[0].on_request = hook
-
-    def _url(self, place: int) -> str:
-        if self._thread is None:
-            raise RuntimeError("The sandbox is not started: use it in a with block")
-        return f"http://127.0.0.1:{self._thread.ports[place]}"
 
 
 def serve(
@@ -243,11 +208,6 @@ def serve(
     Raises:
         OSError: a port is taken.
     """
-    ended = threading.Event()
-    former = {
-        number: signal.signal(number, lambda *_: ended.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
     box = VoucherifySandbox(
         orders,
         seed,
@@ -260,10 +220,4 @@ def serve(
         traffic=traffic,
         clock_speed=clock_speed,
     )
-    try:
-        with box:
-            announce(box)
-            ended.wait()
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+    run_until_told(box, announce)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orders_connector.sandbox.voucherify.clock import Clock, microseconds, stamp
+from orders_connector.sandbox.clock import Clock, microseconds, stamp
 from orders_connector.sandbox.voucherify.errors import bad_payload, not_found
 from orders_connector.sandbox.voucherify.listing import Listing, Record
 from orders_connector.sandbox.voucherify.pricing import (

@@ -1,15 +1,15 @@
 """What the documentation of the Voucherify Orders API leaves open, one switch each."""
 
 import dataclasses
-import typing
-from collections.abc import Iterable
 from typing import Literal
+
+from orders_connector.sandbox.switchboard import Switchboard
 
 __all__ = ["Switches"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Switches:
+class Switches(Switchboard):
     """One field per open question; a client is right when it works under every value.
 
     Each default is the reading that the documentation makes most likely. Change single fields with
@@ -169,35 +169,6 @@ class Switches:
     """The type of `code` in the body of a 429."""
 
     def __post_init__(self) -> None:
-        for name, hint in typing.get_type_hints(type(self)).items():
-            value = getattr(self, name)
-            if hint is int:
-                if not isinstance(value, int) or value < 0:
-                    raise ValueError(f"switch {name}: {value!r} is not a whole number from 0")
-            elif value not in typing.get_args(hint):
-                allowed = ", ".join(typing.get_args(hint))
-                raise ValueError(f"switch {name}: {value!r} is not one of {allowed}")
+        super().__post_init__()
         if self.listing_pages < 1:
             raise ValueError("switch listing_pages: a list has at least one page")
-
-    @classmethod
-    def parse(cls, assignments: Iterable[str]) -> "Switches":
-        """Read switches from texts of the form `name=value`, as the command line gives them.
-
-        Args:
-            assignments: texts such as `export_header=fields`.
-
-        Returns:
-            Switches: the defaults with these values changed.
-
-        Raises:
-            ValueError: an unknown name, a missing value, or a value the switch does not know.
-        """
-        hints = typing.get_type_hints(cls)
-        values: dict[str, typing.Any] = {}
-        for assignment in assignments:
-            name, _, value = assignment.partition("=")
-            if name not in hints:
-                raise ValueError(f"unknown switch {name!r}; known: {', '.join(sorted(hints))}")
-            values[name] = int(value) if hints[name] is int else value
-        return cls(**values)
