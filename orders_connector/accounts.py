@@ -22,7 +22,16 @@ from pydantic import (
 from orders_connector.errors import ConfigurationError
 from orders_connector.hosts import host_of, is_loopback
 
-__all__ = ["Account", "Credentials", "Table", "TimeZone", "VoucherifyAccount"]
+__all__ = [
+    "Account",
+    "Credentials",
+    "LicenseSpringAccount",
+    "Table",
+    "TimeZone",
+    "UltraCartAccount",
+    "UltraCartOAuth",
+    "VoucherifyAccount",
+]
 
 # (API host, export download host) of each region: Voucherify API overview, August 2026.
 _VOUCHERIFY_HOSTS: dict[str, tuple[str, str]] = {
@@ -84,6 +93,18 @@ class Credentials(NamedTuple):
 
     app_id: SecretStr
     app_token: SecretStr
+
+
+class UltraCartOAuth(NamedTuple):
+    """What an OAuth application of UltraCart renews its access with; printing it shows neither.
+
+    Attributes:
+        client_id: Id of the application.
+        refresh_token: What the merchant's consent gave.
+    """
+
+    client_id: SecretStr
+    refresh_token: SecretStr
 
 
 class Table(BaseModel):
@@ -209,6 +230,119 @@ class VoucherifyAccount(_Account):
             SecretStr(os.environ[self.app_id_env].strip()),
             SecretStr(os.environ[self.app_token_env].strip()),
         )
+
+
+class LicenseSpringAccount(_Account):
+    """One vendor company at LicenseSpring: host, key and pace.
+
+    The currency is that of the vendor's books; the source itself knows no money.
+    """
+
+    source: Literal["licensespring"] = Field(description='"licensespring"')
+    base_url: Annotated[str, AfterValidator(_plain_base_url)] = Field(
+        default="https://saas.licensespring.com",
+        description="https://host[:port] without a path (http for loopback hosts only)",
+    )
+    api_key_env: VariableName = Field(
+        default="LICENSESPRING_API_KEY",
+        description="the NAME of an environment variable in upper case, not the key itself",
+    )
+    # No limit is documented and none is told in headers, so politeness is up to us.
+    requests_per_second: float = Field(
+        default=4, gt=0, le=100, description="a number above 0, up to 100"
+    )
+
+    @property
+    def resolved_base_url(self) -> str:
+        """Address of the API without a trailing slash."""
+        return self.base_url
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Each ``host[:port]`` that may be sent the key: the API's own only."""
+        return frozenset({host_of(self.base_url)})
+
+    def api_key(self) -> SecretStr:
+        """Read the management API key from the environment.
+
+        Raises:
+            ConfigurationError: The variable is not set or empty; the message names it.
+        """
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not key:
+            raise ConfigurationError(
+                f"No credentials for account {self.name}: environment variable "
+                f"{self.api_key_env} is not set or empty. Set it, or name another one in "
+                f"api_key_env of [accounts.{self.name}]."
+            )
+        return SecretStr(key)
+
+
+class UltraCartAccount(_Account):
+    """One UltraCart merchant: host, key and limits.
+
+    The currency is the merchant's base currency, which no order names.
+    """
+
+    source: Literal["ultracart"] = Field(description='"ultracart"')
+    base_url: Annotated[str, AfterValidator(_plain_base_url)] = Field(
+        default="https://secure.ultracart.com",
+        description="https://host[:port] without a path (http for loopback hosts only)",
+    )
+    auth: Literal["key", "oauth"] = Field(default="key", description="key or oauth")
+    simple_key_env: VariableName = Field(
+        default="ULTRACART_SIMPLE_KEY",
+        description="the NAME of an environment variable in upper case, not the key itself",
+    )
+    client_id_env: VariableName = Field(
+        default="ULTRACART_CLIENT_ID",
+        description="the NAME of an environment variable in upper case, not the id itself",
+    )
+    refresh_token_env: VariableName = Field(
+        default="ULTRACART_REFRESH_TOKEN",
+        description="the NAME of an environment variable in upper case, not the token itself",
+    )
+    # Told in no header; UltraCart's defaults, per application and per IP address.
+    calls_per_hour: int = Field(default=1_000, ge=1, description="a whole number from 1")
+    calls_per_day: int = Field(default=10_000, ge=1, description="a whole number from 1")
+
+    @property
+    def resolved_base_url(self) -> str:
+        """Address of the API without a trailing slash."""
+        return self.base_url
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Each ``host[:port]`` that may be sent credentials: the API's own only."""
+        return frozenset({host_of(self.base_url)})
+
+    def simple_key(self) -> SecretStr:
+        """Read the simple key from the environment.
+
+        Raises:
+            ConfigurationError: The variable is not set or empty; the message names it.
+        """
+        return self._secrets("simple_key_env")[0]
+
+    def oauth(self) -> UltraCartOAuth:
+        """Read what buys access tokens from the environment.
+
+        Raises:
+            ConfigurationError: A variable is not set or empty; the message names it.
+        """
+        return UltraCartOAuth(*self._secrets("client_id_env", "refresh_token_env"))
+
+    def _secrets(self, *settings: str) -> list[SecretStr]:
+        names = [str(getattr(self, setting)) for setting in settings]
+        values = [os.environ.get(name, "").strip() for name in names]
+        missing = [name for name, value in zip(names, values, strict=True) if not value]
+        if missing:
+            raise ConfigurationError(
+                f"No credentials for account {self.name}: environment variable "
+                f"{' and '.join(missing)} is not set or empty. Set it, or name another one in "
+                f"{' and '.join(settings)} of [accounts.{self.name}]."
+            )
+        return [SecretStr(value) for value in values]
 
 
 # With the second source this becomes a union discriminated by `source`; code that takes an

@@ -1,12 +1,15 @@
 """What comes back from a source: a readable answer, or the error that it means."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from orders_connector.errors import (
     CredentialsRejected,
@@ -23,10 +26,16 @@ from orders_connector.errors import (
 )
 from orders_connector.rate import CYCLE, http_date, seconds_until_allowed
 
-__all__ = ["Answer", "error_for", "is_html", "looks_like_json"]
+__all__ = ["Answer", "TypedAnswer", "error_for", "is_html", "looks_like_json"]
+
+M = TypeVar("M", bound=BaseModel)
 
 _LONGEST_DETAILS = 1_000
+_ERROR_KEYS = frozenset({"code", "key", "error", "message", "details", "detail", "request_id"})
 _ENDS = {b"{": b"}", b"[": b"]"}
+# UltraCart names the limit that was hit in words only.
+_RATE = re.compile(r"\brate of (\d+) per (\d+) second")
+_RATE_NAMES = {3_600: "hourly", 86_400: "daily"}
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,7 @@ class Answer:
     @property
     def request_id(self) -> str | None:
         """The source's id of the request, if it sends one in a header."""
-        value: str | None = self.headers.get("x-request-id")
-        return value
+        return _request_id(self.headers)
 
     @property
     def date(self) -> datetime | None:
@@ -91,6 +99,37 @@ class Answer:
             status=self.status,
             request_id=self.request_id,
         )
+
+
+@dataclass(frozen=True)
+class TypedAnswer(Generic[M]):
+    """An answer with its raw bytes and, on demand, its model.
+
+    Attributes:
+        answer: Status, headers and body.
+        model_type: What ``model`` is parsed as.
+    """
+
+    answer: Answer
+    model_type: type[M]
+
+    @property
+    def content(self) -> bytes:
+        """The body as it came."""
+        return self.answer.content
+
+    @cached_property
+    def model(self) -> M:
+        """The body as a tolerant model; parsed on first use.
+
+        Raises:
+            UnreadableAnswer: The body is not what the model reads, such as a JSON object.
+        """
+        try:
+            return self.model_type.model_validate_json(self.content)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise self.answer.unreadable(problem) from None
 
 
 def is_html(headers: Mapping[str, str]) -> bool:
@@ -141,8 +180,8 @@ def error_for(
         path=path,
         status=status,
         key=_text(body.get("key") or body.get("error")),
-        details=_details(body),
-        request_id=_text(body.get("request_id")) or headers.get("x-request-id"),
+        details=_details(body) or headers.get("uc-rest-error"),
+        request_id=_text(body.get("request_id")) or _request_id(headers),
     )
     if status == 429:
         return _too_many(headers, context)
@@ -197,6 +236,11 @@ def _too_many(headers: Mapping[str, str], context: SourceContext) -> SourceError
             **context,
         )
     kind = headers.get("x-rate-limit-type")
+    if kind is None and (rate := _RATE.search(context.get("details") or "")):
+        calls, seconds = max(1, int(rate[1])), int(rate[2])
+        kind = _RATE_NAMES.get(seconds, f"{seconds} s")
+        # A leaky bucket: as long as it takes until one more call fits.
+        wait = seconds / calls if wait is None else wait
     if kind == CYCLE:
         return QuotaExhausted(
             f"The requests of this billing cycle are used up{until}. Buy a package of requests "
@@ -218,12 +262,33 @@ def _error_body(content: bytes) -> dict[str, Any]:
         body = json.loads(content)
     except ValueError:
         return {}
-    return body if isinstance(body, dict) else {}
+    if not isinstance(body, dict):
+        return {}
+    inner = body.get("error")
+    return _ultracart_error(inner) if isinstance(inner, dict) else body
+
+
+def _ultracart_error(error: dict[str, Any]) -> dict[str, Any]:
+    """Give UltraCart's error, which lies one level down, the names that are common elsewhere."""
+    message, details = error.get("developer_message"), error.get("user_message")
+    return {
+        "key": error.get("error_code"),
+        "message": message,
+        "details": None if details == message else details,
+    }
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    return headers.get("x-request-id") or headers.get("x-ultracart-request-id")
 
 
 def _details(body: dict[str, Any]) -> str | None:
-    parts = [_text(body.get(key)) for key in ("message", "details", "detail")]
-    return ": ".join(part for part in parts if part)[:_LONGEST_DETAILS] or None
+    keys = ("message", "details", "detail", "error_description")
+    parts = [_text(body.get(key)) for key in keys]
+    told = ": ".join(part for part in parts if part)
+    if not told and body and not body.keys() & _ERROR_KEYS:
+        told = json.dumps(body, ensure_ascii=False)  # such as one list of complaints per field
+    return told[:_LONGEST_DETAILS] or None
 
 
 def _text(value: object) -> str | None:

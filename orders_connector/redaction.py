@@ -13,7 +13,10 @@ __all__ = ["RedactingFilter", "redact"]
 
 _MARK = "[redacted]"
 
-_HEADERS = r"authorization|x-app-token|x-client-token|x-management-token|set-cookie|cookie"
+_HEADERS = (
+    r"authorization|x-app-token|x-client-token|x-management-token|x-ultracart-simple-key"
+    r"|set-cookie|cookie"
+)
 _KEYS = (
     r"(?:access_|app_|refresh_)?token|client_secret|secret|password|api_?key"
     r"|signature|sig|x-amz-(?:signature|credential|security-token)"
@@ -25,11 +28,11 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             rf"(?i)\b({_HEADERS})(['\"]?\s*[:=]\s*(?:b?['\"])?|['\"]\s*,\s*b?['\"])"
-            r"(?:(?:bearer|basic)\s+)?[^\s'\",)]+"
+            r"(?:(?:bearer|basic|api-key)\s+)?[^\s'\",)]+"
         ),
         rf"\1\2{_MARK}",
     ),
-    (re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{_MARK}"),
+    (re.compile(r"(?i)\b(bearer|basic|api-key)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{_MARK}"),
     # name=value in a query or a form.
     (re.compile(rf"(?i)(?<![\w-])({_KEYS})=[^&\s'\"#]+"), rf"\1={_MARK}"),
     # "name": "value" in JSON.

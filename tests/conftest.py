@@ -37,7 +37,7 @@ currency_path = "$.metadata.currency"
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch):
     for name in list(os.environ):
-        if name.startswith(("ORDERS_", "VOUCHERIFY_")):
+        if name.startswith(("ORDERS_", "VOUCHERIFY_", "ULTRACART_", "LICENSESPRING_")):
             monkeypatch.delenv(name)
 
 

@@ -3,30 +3,16 @@
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import accumulate
-from math import cos, tau
 from typing import Any
 
 from orders_connector.sandbox.clock import EPOCH
+from orders_connector.sandbox.seasons import DAY, HOUR, placed
 from orders_connector.sandbox.voucherify.orders import OrderMaker, moment
 from orders_connector.sandbox.voucherify.pricing import mark_rolled_back, strip_discounts
 
-__all__ = ["DAY", "day_weight", "history"]
+__all__ = ["history"]
 
 Order = dict[str, Any]
-
-HOUR = 3_600_000
-DAY = 24 * HOUR
-_WEEK = (1.0, 0.95, 0.95, 1.0, 1.2, 1.35, 1.15)
-_HOURS = (2, 1, 1, 1, 1, 2, 4, 6, 8, 9, 10, 11, 11, 10, 9, 9, 9, 10, 12, 13, 13, 11, 8, 5)
-_MIDNIGHTS = tuple(int((24 - zone) % 24 * HOUR) for zone in (-8, -5, 0, 1, 2, 5.5, 9))
-
-
-def day_weight(day: datetime) -> float:
-    """Return how busy a day is, 1 being usual: weekends, summer, November and December."""
-    season = 1 + 0.15 * cos(tau * (day.timetuple().tm_yday - 350) / 365)
-    peak = {11: 1.35, 12: 1.5}.get(day.month, 1.0)
-    return _WEEK[day.weekday()] * season * peak
 
 
 def history(maker: OrderMaker, orders: int, now: datetime, days: int) -> Iterator[Order]:
@@ -44,9 +30,11 @@ def history(maker: OrderMaker, orders: int, now: datetime, days: int) -> Iterato
     rng = maker.rng
     end = (now - EPOCH) // timedelta(milliseconds=1)
     imports = _import_bursts(rng, orders, end, days)
-    placed = sorted(_placed(rng, orders - len(imports), now, end, days) + imports)
+    usual = [(created, None) for created in placed(rng, orders - len(imports), now, days)]
+    # Two may be placed at a time, and None cannot be compared.
+    past = sorted([*usual, *imports], key=lambda order: (order[0], order[1] or 0))
     letters_until = end - days * DAY // 2
-    for created, true_date in placed:
+    for created, true_date in past:
         order = maker.make(
             created,
             letters=created < letters_until,
@@ -59,28 +47,6 @@ def history(maker: OrderMaker, orders: int, now: datetime, days: int) -> Iterato
             _live(order, created, end, maker)
         _make_odd(order, rng)
         yield order
-
-
-def _placed(
-    rng: random.Random, count: int, now: datetime, end: int, days: int
-) -> list[tuple[int, None]]:
-    """Spread orders over days by season and growth, and over hours by habit."""
-    weights = [
-        day_weight(now - timedelta(days=back)) * (1 + 0.8 * (days - back) / days)
-        for back in range(days)
-    ]
-    midnight = end - end % DAY
-    times = []
-    for back in rng.choices(range(days), cum_weights=list(accumulate(weights)), k=count):
-        if rng.random() < 0.02:  # within two seconds of somebody's midnight
-            time = rng.choice(_MIDNIGHTS) + int((rng.random() - 0.5) * 4000)
-        else:
-            time = int((rng.choices(range(24), _HOURS)[0] + rng.random()) * HOUR)
-        created = midnight - back * DAY + time
-        if created > end:  # the rest of today has not happened yet
-            created -= DAY
-        times.append((created, None))
-    return times
 
 
 def _import_bursts(

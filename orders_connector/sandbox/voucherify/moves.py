@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from orders_connector.sandbox.clock import EPOCH, stamp
-from orders_connector.sandbox.voucherify.history import DAY, day_weight
+from orders_connector.sandbox.seasons import DAY, day_weight
 from orders_connector.sandbox.voucherify.orders import OrderMaker, moment
 from orders_connector.sandbox.voucherify.shop import Order, Shop
 

@@ -1,0 +1,1 @@
+"""LicenseSpring: endpoints (``client``), answers (``models``), what is not stored (``secrets``)."""
