@@ -10,17 +10,21 @@ because their precision varies. There is no money and no status of an order anyw
 source does not know is not made up here.
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    SerializeAsAny,
     Strict,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
+)
+
+from orders_connector.sources.tolerant import (
+    AnyList,
+    AnyObject,
+    Flag,
+    Lenient,
+    Text,
+    Tolerant,
+    Whole,
 )
 
 __all__ = [
@@ -34,30 +38,8 @@ __all__ = [
     "Product",
 ]
 
-T = TypeVar("T")
 
-
-def _keep_as_sent(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
-    try:
-        return handler(value)
-    except ValidationError:
-        return value
-
-
-# SerializeAsAny: an unforeseen kind of value is written back without a warning.
-Lenient = Annotated[SerializeAsAny[T], WrapValidator(_keep_as_sent)]
-Text = Lenient[Annotated[str, Strict()] | None]
-Whole = Lenient[Annotated[int, Strict()] | None]
-Flag = Lenient[Annotated[bool, Strict()] | None]
-AnyObject = Lenient[dict[str, Any] | None]
-AnyList = Lenient[list[Any] | None]
-
-
-class _Tolerant(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
-
-
-class Customer(_Tolerant):
+class Customer(Tolerant):
     """A buyer, with counts that move with every order and no times of its own.
 
     Attributes:
@@ -87,7 +69,7 @@ class Customer(_Tolerant):
     license_user: Whole = None
 
 
-class Product(_Tolerant):
+class Product(Tolerant):
     """What a license is for."""
 
     id: Whole = None
@@ -95,7 +77,7 @@ class Product(_Tolerant):
     product_name: Text = None
 
 
-class LicenseUser(_Tolerant):
+class LicenseUser(Tolerant):
     """Who may use a license; the initial password is a secret and is not shown."""
 
     id: Whole = None
@@ -109,7 +91,7 @@ class LicenseUser(_Tolerant):
     is_initial_password: Flag = None
 
 
-class License(_Tolerant):
+class License(Tolerant):
     """One issued license; the key is a secret and is not shown.
 
     Attributes:
@@ -159,7 +141,7 @@ class License(_Tolerant):
     license_users: Lenient[list[Lenient[LicenseUser]] | None] = None
 
 
-class OrderItem(_Tolerant):
+class OrderItem(Tolerant):
     """One product of an order; its quantity is the number of licenses."""
 
     id: Whole = None
@@ -167,7 +149,7 @@ class OrderItem(_Tolerant):
     licenses: Lenient[list[Lenient[License]] | None] = None
 
 
-class Order(_Tolerant):
+class Order(Tolerant):
     """A container of issued licenses, not a sale with prices.
 
     Attributes:
@@ -205,7 +187,7 @@ class Order(_Tolerant):
     order_items: Lenient[list[Lenient[OrderItem]] | None] = None
 
 
-class _Page(_Tolerant):
+class _Page(Tolerant):
     """One page of a list.
 
     Attributes:

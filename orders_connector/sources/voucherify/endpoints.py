@@ -10,15 +10,13 @@ special is said at the method.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from orders_connector.answers import Answer
+from orders_connector.answers import TypedAnswer
 from orders_connector.errors import NotFound, PageOverLimit, RequestRejected
 from orders_connector.http import Transport
 from orders_connector.sources.voucherify.auth import LOADER_SCOPE, TOKEN_PATH, token_form
@@ -52,37 +50,6 @@ OrderSort = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
 ExportSort = Literal["created_at", "-created_at", "status", "-status"]
 
 M = TypeVar("M", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class TypedAnswer(Generic[M]):
-    """An answer with its raw bytes and, on demand, its model.
-
-    Attributes:
-        answer: Status, headers and body.
-        model_type: What ``model`` is parsed as.
-    """
-
-    answer: Answer
-    model_type: type[M]
-
-    @property
-    def content(self) -> bytes:
-        """The body as it came, for landing it raw."""
-        return self.answer.content
-
-    @cached_property
-    def model(self) -> M:
-        """The body as a tolerant model; parsed on first use.
-
-        Raises:
-            UnreadableAnswer: The body is not a JSON object.
-        """
-        try:
-            return self.model_type.model_validate_json(self.content)
-        except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-            raise self.answer.unreadable(problem) from None
 
 
 class VoucherifyEndpoints:

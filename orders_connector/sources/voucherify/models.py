@@ -11,18 +11,14 @@ that was sent, because their precision varies. Field meanings: ``orders.json``, 
 ``async-actions.json`` and ``oauth.json`` of Voucherify's OpenAPI (August 2026).
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    SerializeAsAny,
     Strict,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
 )
+
+from orders_connector.sources.tolerant import AnyObject, Flag, Lenient, Text, Tolerant, Whole
 
 __all__ = [
     "ApiError",
@@ -40,32 +36,12 @@ __all__ = [
     "RedemptionEntry",
 ]
 
-T = TypeVar("T")
-
-
-def _keep_as_sent(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
-    try:
-        return handler(value)
-    except ValidationError:
-        return value
-
-
-# SerializeAsAny: an unforeseen kind of value is written back without a warning.
-Lenient = Annotated[SerializeAsAny[T], WrapValidator(_keep_as_sent)]
-Text = Lenient[Annotated[str, Strict()] | None]
-Whole = Lenient[Annotated[int, Strict()] | None]
-Flag = Lenient[Annotated[bool, Strict()] | None]
 Money = Lenient[
     Annotated[int, Strict()] | Annotated[float, Strict()] | Annotated[str, Strict()] | None
 ]
-AnyObject = Lenient[dict[str, Any] | None]
 
 
-class _Tolerant(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
-
-
-class RedemptionEntry(_Tolerant):
+class RedemptionEntry(Tolerant):
     """One entry of an order's map of redemptions; it stays there after a rollback.
 
     Attributes:
@@ -85,7 +61,7 @@ class RedemptionEntry(_Tolerant):
     rollback_stacked: Lenient[list[str] | None] = None
 
 
-class OrderItem(_Tolerant):
+class OrderItem(Tolerant):
     """One line of an order; it has no reliable key but its position.
 
     Attributes:
@@ -117,7 +93,7 @@ class OrderItem(_Tolerant):
     metadata: AnyObject = None
 
 
-class Order(_Tolerant):
+class Order(Tolerant):
     """An order, the same in list, get, create and update.
 
     Attributes:
@@ -153,22 +129,22 @@ class Order(_Tolerant):
     redemptions: Lenient[dict[str, Lenient[RedemptionEntry]] | None] = None
 
 
-class OrderList(_Tolerant):
+class OrderList(Tolerant):
     """A page of orders; ``total`` counts all of them and moves while you read."""
 
     object: Text = None
     data_ref: Text = None
-    orders: Lenient[list[Lenient[Order]]] = []
+    orders: Lenient[list[Lenient[Order]]] = Field(default_factory=list)
     total: Whole = None
 
 
-class ExportResult(_Tolerant):
+class ExportResult(Tolerant):
     """Where the file of an export lies; the address holds a secret, so it is not shown."""
 
     url: Text = Field(default=None, repr=False)
 
 
-class Export(_Tolerant):
+class Export(Tolerant):
     """An asynchronous CSV export.
 
     Attributes:
@@ -189,16 +165,16 @@ class Export(_Tolerant):
     user_id: Text = None
 
 
-class ExportList(_Tolerant):
+class ExportList(Tolerant):
     """A page of exports of all kinds, those made in the dashboard too."""
 
     object: Text = None
     data_ref: Text = None
-    exports: Lenient[list[Lenient[Export]]] = []
+    exports: Lenient[list[Lenient[Export]]] = Field(default_factory=list)
     total: Whole = None
 
 
-class AsyncActionResult(_Tolerant):
+class AsyncActionResult(Tolerant):
     """What an asynchronous action did.
 
     Attributes:
@@ -213,7 +189,7 @@ class AsyncActionResult(_Tolerant):
     failed: Lenient[list[Any] | dict[str, Any] | None] = None
 
 
-class AsyncAction(_Tolerant):
+class AsyncAction(Tolerant):
     """A background job, such as an import of orders.
 
     Attributes:
@@ -238,22 +214,22 @@ class AsyncAction(_Tolerant):
     result: Lenient[AsyncActionResult | None] = None
 
 
-class AsyncActionList(_Tolerant):
+class AsyncActionList(Tolerant):
     """Actions from new to old; go on with ``end_date`` of the oldest ``created_at`` seen."""
 
     object: Text = None
     data_ref: Text = None
-    async_actions: Lenient[list[Lenient[AsyncAction]]] = []
+    async_actions: Lenient[list[Lenient[AsyncAction]]] = Field(default_factory=list)
     has_more: Flag = None
 
 
-class ImportStarted(_Tolerant):
+class ImportStarted(Tolerant):
     """The answer to an import: the action to wait for."""
 
     async_action_id: Text = None
 
 
-class OAuthToken(_Tolerant):
+class OAuthToken(Tolerant):
     """A bearer token; the token itself is not shown.
 
     Attributes:
@@ -270,7 +246,7 @@ class OAuthToken(_Tolerant):
     token_type: Text = None
 
 
-class ApiError(_Tolerant):
+class ApiError(Tolerant):
     """The usual body of a refusal; 413, OAuth and gateway errors come in other forms.
 
     Attributes:

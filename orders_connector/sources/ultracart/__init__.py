@@ -1,0 +1,1 @@
+"""UltraCart: endpoints (``client``), answers (``models``), parts of an order (``expansions``)."""
