@@ -1,30 +1,21 @@
-"""One load of one account: ask what is missing, read it, land it, and say what is proven."""
+"""What may be asked of an account: what is new, a window, an export, items, a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 from orders_connector.account_load import AccountLoad, Commit, open_account
+from orders_connector.account_run import AccountRun, Progress, SyncResult
 from orders_connector.backfill import Backfill
 from orders_connector.config import Settings
-from orders_connector.errors import (
-    CallBudgetExhausted,
-    LoadIncomplete,
-    SourceError,
-)
-from orders_connector.hydration import Hydrated, hydrate, waiting_orders
-from orders_connector.landing.coverage import coverage_of, gaps_in
+from orders_connector.errors import CallBudgetExhausted, SourceError
+from orders_connector.hydration import Hydrated, hydrate
 from orders_connector.landing.profiles import note_answer
-from orders_connector.landing.raw_log import Landed, land
-from orders_connector.landing.spool import Spool
+from orders_connector.landing.raw_log import Landed
 from orders_connector.planner import Plan, business_dates, make_plan
 from orders_connector.sources.base import Reading, Window
-from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
-from orders_connector.sources.voucherify.paging import Reach
-from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = [
     "SyncResult",
@@ -34,87 +25,6 @@ __all__ = [
     "plan_backfill",
     "sync_account",
 ]
-
-Progress = Callable[[int, int | None], None]
-T = TypeVar("T")
-
-
-@dataclass
-class SyncResult:
-    """What one load did.
-
-    Attributes:
-        extraction_id: The last extraction that was recorded.
-        status: `complete`, `incomplete` (something is missing and named) or `failed` (a call
-            failed for good; what was read before is kept, nothing is claimed).
-        reading: What was asked and is proven, by listing or by export.
-        exports: Files of exports that were landed.
-        hydrated: What was done for orders known from exports alone.
-        days: UTC days that lie wholly in what was proven, oldest first.
-        error: What stopped a failed load.
-    """
-
-    extraction_id: str
-    account: str
-    source: str
-    status: str
-    reading: Reading
-    landed: Landed
-    calls: int
-    bytes_received: int
-    seconds: float
-    known_orders: int
-    exports: int = 0
-    hydrated: Hydrated = field(default_factory=Hydrated)
-    days: list[date] = field(default_factory=list)
-    error: Exception | None = None
-
-    def raise_unless_complete(self) -> None:
-        """Raise what a scheduler should see when the window is not covered.
-
-        Raises:
-            SourceError: the source refused or failed.
-            CallBudgetExhausted: the run's own budget of requests is used up.
-            LoadIncomplete: everything was read that can be, and something is missing.
-        """
-        if self.error is not None:
-            raise self.error
-        if self.status != "complete":
-            missing = ", ".join(str(window) for window in self.reading.missing)
-            raise LoadIncomplete(
-                f"account {self.account}: {self.reading.reason}. Missing: {missing or 'unknown'}. "
-                "What was read is kept",
-                missing=self.reading.missing,
-            )
-
-    def as_metadata(self) -> dict[str, Any]:
-        """Return plain values for a log line, `--json` or Dagster."""
-        proven = self.reading.proven
-        return {
-            "extraction_id": self.extraction_id,
-            "account": self.account,
-            "status": self.status,
-            "reason": self.reading.reason,
-            "asked": str(self.reading.window),
-            "proven": str(proven) if proven else None,
-            "missing": [str(window) for window in self.reading.missing],
-            "calls": self.calls,
-            "bytes": self.bytes_received,
-            "orders_read": self.landed.orders_read,
-            "versions_landed": self.landed.versions,
-            "new_orders": self.landed.new_orders,
-            "quarantined": self.landed.quarantined,
-            "exports": self.exports,
-            "hydrated": self.hydrated.orders,
-            "awaiting_items": self.hydrated.awaiting,
-            "source_total": self.reading.total,
-            "known_orders": self.known_orders,
-            "seconds": round(self.seconds, 3),
-        }
-
-
-class _CountsDoNotAddUp(Exception):
-    """The source counts more orders than all windows explain."""
 
 
 def sync_account(
@@ -156,7 +66,7 @@ def sync_account(
 
     async def work(load: AccountLoad) -> SyncResult:
         calls = load.account.hydration_calls_per_run
-        run = _Sync(load, progress, calls if hydration_calls is None else hydration_calls)
+        run = AccountRun(load, progress, calls if hydration_calls is None else hydration_calls)
         return await run.run(window)
 
     return open_account(settings, name, work, doing=doing, **transport)
@@ -181,7 +91,7 @@ def backfill_account(
     """
 
     async def work(load: AccountLoad) -> SyncResult:
-        run = _Sync(load, progress, hydration_calls, business_dates(window), reread=False)
+        run = AccountRun(load, progress, hydration_calls, business_dates(window), reread=False)
         return await run.run(window)
 
     return open_account(settings, name, work, doing=doing, **transport)
@@ -202,14 +112,14 @@ def export_window(
     """
 
     async def work(load: AccountLoad) -> SyncResult:
-        run, backfill = _Sync(load, None, 0), Backfill(load)
+        run, backfill = AccountRun(load, None, 0), Backfill(load)
         error: Exception | None = None
         try:
             reading = await backfill.window(window)
         except (SourceError, CallBudgetExhausted) as problem:
             error = problem
             reading = Reading(window, missing=[window], reason=str(problem))
-        return run._result(reading, error, backfill, Hydrated(awaiting=run._awaiting()))
+        return run.result(reading, error, backfill, Hydrated(awaiting=run.awaiting()))
 
     return open_account(settings, name, work, doing=doing, **transport)
 
@@ -269,242 +179,3 @@ def plan_backfill(settings: Settings, name: str, window: Window, **transport: An
         return plan
 
     return open_account(settings, name, work, **transport)
-
-
-@dataclass
-class _Sync:
-    load: AccountLoad
-    progress: Progress | None
-    hydration_calls: int | None
-    days: tuple[date, date] | None = None
-    reread: bool = True  # what is covered already is listed again where the window asks for it
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    extraction_id: str = ""
-    unexplained: bool = False
-    past: bool = False  # the window was covered before, so counts say nothing new
-
-    async def run(self, window: Window | None) -> SyncResult:
-        load, account = self.load, self.load.account
-        backfill, hydrated = Backfill(load), Hydrated()
-        covered_to = load.state.covered_to
-        begin = covered_to or datetime.combine(account.history_start, time(), UTC)
-        self.past = bool(window and window.end and covered_to and window.end <= covered_to)
-        error: Exception | None = None
-        if window and self.past:
-            asked = window
-            reading = Reading(window=asked)
-            if not self._gaps(asked):
-                reading, error = await self._list(asked)
-        else:
-            asked = Window(min(window.start, begin), window.end) if window else Window(begin)
-            new = asked if self.reread else Window(begin, asked.end)
-            reading, error = await self._list(new)
-            reading.window = asked
-        if error is None:
-            error = await self._fill(backfill, asked, reading)
-        if error is None and self.hydration_calls != 0:
-            walked = {walk.order for walk in reading.walks if walk.ended in {"cap", "end"}}
-            hydrated = await hydrate(
-                load, most_calls=self.hydration_calls, days=self.days, walked=walked
-            )
-        else:
-            hydrated.awaiting = self._awaiting()
-        return self._result(reading, error, backfill, hydrated)
-
-    async def _fill(self, backfill: Backfill, asked: Window, listed: Reading) -> Exception | None:
-        """Export what is still missing, also of earlier loads; say in `listed` what remains."""
-        account = self.load.account
-        begin = datetime.combine(account.history_start, time(), UTC)
-        gaps = self._gaps(Window(min(asked.start, begin), asked.end))
-        if not gaps and listed.missing:
-            gaps = listed.missing
-        if not gaps and not self.unexplained:
-            return None
-        if not self.load.profile.exports_allowed:
-            if listed.reason:
-                listed.reason += (
-                    "; the source refuses exports for this key (`doctor --probe` asks again)"
-                )
-            return None
-        first = self.load.state.covered_to is None
-        error: Exception | None = None
-        reasons = []
-        try:
-            if first or self.unexplained:
-                span = Window(gaps[0].start, gaps[-1].end) if gaps else asked
-                filled = await backfill.everything(span, again=not first)
-                reasons.append(filled.reason)
-                listed.total = filled.total if filled.total is not None else listed.total
-            else:
-                for gap in gaps:
-                    filled = await backfill.window(gap)
-                    reasons.append(filled.reason)
-        except (SourceError, CallBudgetExhausted) as problem:
-            reasons.append(str(problem))
-            error = problem
-        left = self._gaps(asked)
-        reason = next((reason for reason in reasons if reason), None)
-        with warehouse_connection(self.load.settings) as con:
-            covered = coverage_of(con, account.source, account.name)
-        if covered and covered[-1].start < (listed.proven or covered[-1]).start:
-            listed.proven = Window(max(asked.start, covered[-1].start), covered[-1].end)
-        elif covered and listed.proven is None and not left:
-            listed.proven = Window(asked.start, asked.end or covered[-1].end)
-        listed.missing = left
-        listed.reason = reason if reason else (listed.reason if left else None)
-        return error if left or self.unexplained else None
-
-    def _awaiting(self) -> int:
-        account = self.load.account
-        with warehouse_connection(self.load.settings) as con:
-            return waiting_orders(con, account.source, account.name, self.days)
-
-    def _gaps(self, asked: Window) -> list[Window]:
-        """Return what is not covered of a window; without an end, up to what is covered."""
-        account = self.load.account
-        with warehouse_connection(self.load.settings) as con:
-            covered = coverage_of(con, account.source, account.name)
-        if asked.end is None:
-            if not covered:
-                return [asked]
-            asked = Window(asked.start, covered[-1].end)
-        return gaps_in(covered, asked) if asked.end is None or asked.start < asked.end else []
-
-    async def _list(self, asked: Window) -> tuple[Reading, Exception | None]:
-        load, account = self.load, self.load.account
-        overlap = timedelta(minutes=account.overlap_minutes)
-        reach = Reach(pages=load.profile.last_page)
-        covered_to = load.state.covered_to
-        with (
-            Spool(load.settings.warehouse.path.parent) as spool,
-            ListingExtraction(
-                load.client, spool, overlap=overlap, progress=self.progress, reach=reach
-            ) as listing,
-        ):
-            if self.past:
-                awaited = listing.read_past(asked)
-            else:
-                awaited = listing.read(
-                    asked, watermarks=load.state.watermarks, first_load=covered_to is None
-                )
-            reading, error = await _guarded(listing, asked, awaited)
-            deeper = reading.total is not None and reading.total <= reach.orders
-            try:
-                self._commit(spool, reading, error, may_go_deeper=deeper)
-            except _CountsDoNotAddUp:
-                reading, error = await _guarded(listing, asked, listing.go_deeper())
-                self._commit(spool, reading, error, may_go_deeper=False)
-            return reading, error
-
-    def _commit(
-        self, spool: Spool, reading: Reading, error: Exception | None, *, may_go_deeper: bool
-    ) -> None:
-        """Land rows, watermarks and coverage in one transaction.
-
-        Raises:
-            _CountsDoNotAddUp: nothing was landed; a deeper reading may explain the difference.
-        """
-        load = self.load
-        accepted = load.accepted_difference
-
-        def work(commit: Commit) -> Landed:
-            landed = land(commit.con, spool.batches, contract=CONTRACT, **commit.origin)
-            if error is None and reading.total is not None and not self.past:
-                known = load.known_orders + landed.new_orders
-                difference = reading.total - known - commit.unnamed
-                explained = self._explained_difference(reading, difference)
-                if difference > explained:
-                    if may_go_deeper and not reading.read_everything:
-                        raise _CountsDoNotAddUp
-                    _disclaim(reading, difference - explained)
-                    self.unexplained = True
-                load.accepted_difference = min(difference, explained)
-            return landed
-
-        def status() -> str:
-            return "failed" if error else "incomplete" if reading.reason else "complete"
-
-        try:
-            self.extraction_id = load.commit(
-                "listing",
-                reading,
-                work,
-                started_at=self.started_at,
-                status=status,
-                memory_limit=spool.landing_memory,
-            )
-        except _CountsDoNotAddUp:
-            load.accepted_difference = accepted
-            raise
-
-    def _explained_difference(self, reading: Reading, difference: int) -> int:
-        """Return how many orders the source may count beyond those we know.
-
-        Zero when everything was read. On a first load the rest lies before the window or in the
-        missing part that the reading names. Later, no more than then.
-        """
-        if reading.read_everything:
-            return 0
-        if self.load.state.covered_to is None:
-            return difference
-        return self.load.state.accepted_difference
-
-    def _result(
-        self,
-        reading: Reading,
-        error: Exception | None,
-        backfill: Backfill,
-        hydrated: Hydrated,
-    ) -> SyncResult:
-        load = self.load
-        failed = error is not None and (reading.reason is not None or bool(reading.missing))
-        return SyncResult(
-            extraction_id=load.last_extraction_id,
-            account=load.account.name,
-            source=load.account.source,
-            status="failed" if failed else "incomplete" if reading.reason else "complete",
-            reading=reading,
-            landed=load.landed,
-            calls=load.client.transport.calls,
-            bytes_received=load.client.transport.bytes_received,
-            seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
-            known_orders=load.known_orders,
-            exports=backfill.exports,
-            hydrated=hydrated,
-            days=_whole_days(reading.proven),
-            error=error if failed else None,
-        )
-
-
-async def _guarded(
-    listing: ListingExtraction, asked: Window, reading: Awaitable[Reading]
-) -> tuple[Reading, Exception | None]:
-    """Return what is proven; a reading that an error cut off proves nothing."""
-    try:
-        return await reading, None
-    except (SourceError, CallBudgetExhausted) as error:
-        cut_off = listing.reading(asked)
-        cut_off.proven, cut_off.watermarks = None, {}
-        cut_off.missing, cut_off.reason = [asked], str(error)
-        return cut_off, error
-
-
-def _disclaim(reading: Reading, orders: int) -> None:
-    """Take back the claim of completeness: some orders are not explained by any window."""
-    if reading.read_everything:
-        reading.proven, reading.watermarks = None, {}
-        reading.missing = [reading.window]
-        why = "although the listing was read to its end; it moved meanwhile, so run again"
-    else:
-        why = "and the listing does not reach them; they are back-dated or were hidden from it"
-    counted = "one more order" if orders == 1 else f"{orders:,} more orders"
-    reading.reason = f"the source counts {counted} than all windows explain, {why}"
-
-
-def _whole_days(proven: Window | None) -> list[date]:
-    if proven is None or proven.end is None:
-        return []
-    first = proven.start.date()
-    if proven.start > datetime.combine(first, time(), UTC):
-        first += timedelta(days=1)
-    return [first + timedelta(days=n) for n in range((proven.end.date() - first).days)]
