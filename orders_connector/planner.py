@@ -291,7 +291,8 @@ def _is_walked(updated_at: str | None, walked: list[str | None]) -> bool:
     """Say whether an order stands at the newest end by change, of which `walked` are samples."""
     if updated_at is None:
         return None in walked
-    return updated_at >= min((moment for moment in walked if moment), default=updated_at)
+    changed = [moment for moment in walked if moment]
+    return bool(changed) and updated_at >= min(changed)
 
 
 def _steepest(found: dict[int, int]) -> int | None:

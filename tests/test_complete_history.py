@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from orders_connector.backfill import Backfill
 from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
-from orders_connector.sync import sync_account
+from orders_connector.sync import backfill_account, plan_backfill, sync_account
 from orders_connector.warehouse.configured import warehouse_connection
 from tests.conftest import NOW
 from tests.test_sync import coverage, no_wait, truth_of
@@ -172,3 +172,14 @@ def test_a_range_holds_every_version_of_its_window(
     assert (reading.proven, reading.missing, reading.reason) == (window, [], None)
     exported = query(settings, "select order_id from raw.order_payloads where channel = 'export'")
     assert expected <= {name for (name,) in exported}
+
+
+@pytest.mark.parametrize("nulls", ["last", "smallest", "largest"])
+def test_the_plan_holds_wherever_orders_without_update_stand(start_shop, settings_for, nulls):
+    box = start_shop(900, switches=Switches(listing_pages=2, null_updated_at=nulls))
+    settings = settings_for(box)
+    everything = Window(datetime(2020, 1, 1, tzinfo=UTC))
+    plan = plan_backfill(settings, "shop", everything)
+    done = backfill_account(settings, "shop", everything, sleep=no_wait)
+    assert (done.status, done.hydrated.awaiting) == ("complete", 0)
+    assert done.calls == pytest.approx(plan.calls, rel=0.05)
