@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness import Child, Row, must_equal, run_child
 from benchmarks.jobs import land_pages, settings_for
-from benchmarks.shop import must_be_complete, page_bodies, served, truth_of
+from benchmarks.shop import must_be_complete, orders_of, page_bodies, served
 from orders_connector.landing.spool import Spool
 
 TARGET = 1.1
@@ -45,7 +45,7 @@ def land_made(path: str, orders: int) -> int:
 def _load(orders: int) -> Child:
     with TemporaryDirectory() as folder, served(orders) as base_url:
         child = run_child("benchmarks.jobs:load", folder=folder, base_url=base_url)
-        must_be_complete(settings_for(folder, base_url), truth_of(base_url))
+        must_be_complete(settings_for(folder, base_url), orders_of(base_url))
         return child
 
 

@@ -7,12 +7,13 @@ from importlib.util import find_spec
 from math import ceil
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
 from benchmarks.harness import Child, Row, Spent, must_equal, run_child
 from benchmarks.jobs import settings_for
-from benchmarks.shop import must_be_complete, served, truth_of
+from benchmarks.shop import must_be_complete, orders_of, served
 
 TARGET = 12
 STOPPED_AT = 20  # times what ours needed; dlt takes minutes for orders as they come
@@ -24,7 +25,7 @@ def run(*, quick: bool) -> list[Row]:
     orders, repetitions = (300, 1) if quick else (10_000, 3)
     what = f"pipeline of {orders:,} orders, HTTP to marts; dlt:"
     with served(orders) as base_url:
-        truth = truth_of(base_url)
+        truth = list(orders_of(base_url))
         as_they_come = _compare(base_url, truth, repetitions, tuned=False)
         mapped = _compare(base_url, truth, repetitions, tuned=True)
     return [
@@ -52,7 +53,7 @@ def compared(what: str, ours: list[Spent], peers: list[Child], target: float | N
 
 
 def _compare(
-    base_url: str, truth: dict[str, object], repetitions: int, *, tuned: bool
+    base_url: str, truth: list[dict[str, Any]], repetitions: int, *, tuned: bool
 ) -> tuple[list[Spent], list[Child]]:
     ours: list[Spent] = []
     peers: list[Child] = []
@@ -65,14 +66,14 @@ def _compare(
     return ours, peers
 
 
-def _ours(base_url: str, truth: dict[str, object]) -> Spent:
+def _ours(base_url: str, truth: list[dict[str, Any]]) -> Spent:
     with TemporaryDirectory() as folder:
         child = run_child("benchmarks.jobs:load", folder=folder, base_url=base_url)
         must_be_complete(settings_for(folder, base_url), truth)
         return child.spent
 
 
-def _dlt(base_url: str, truth: dict[str, object], *, tuned: bool, cpu_limit: int) -> Child:
+def _dlt(base_url: str, truth: list[dict[str, Any]], *, tuned: bool, cpu_limit: int) -> Child:
     with TemporaryDirectory() as folder:
         child = run_child(
             "benchmarks.peer_dlt:load",
@@ -86,5 +87,5 @@ def _dlt(base_url: str, truth: dict[str, object], *, tuned: bool, cpu_limit: int
         with duckdb.connect(f"{folder}/dlt.duckdb") as con:
             table = "shop.orders" if tuned else f"'{folder}/files/shop/orders/*.parquet'"
             ids = con.execute(f"select id from {table} order by id").fetchall()
-    must_equal("ids that dlt loaded", [order_id for (order_id,) in ids], sorted(truth))
+    must_equal("ids that dlt loaded", [order_id for (order_id,) in ids], [o["id"] for o in truth])
     return child

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import zip_longest
+from tempfile import TemporaryFile
+from typing import Any
 
 import httpx
 
@@ -76,18 +78,13 @@ def set_keys(app_id: str, app_token: str, download_url: str) -> None:
     }
 
 
-def truth_of(base_url: str) -> dict[str, object]:
-    """Return every order of a served shop by its id."""
-    lines = httpx.get(f"{base_url}/_sandbox/truth", timeout=60).text.split("\n")
-    orders = [json.loads(line) for line in lines if line]
-    return {order["id"]: order for order in orders}
-
-
-def facts_of(base_url: str) -> dict[str, tuple[str | None, int | None]]:
-    """Return status and `total_amount` of every order of a served shop by its id."""
-    lines = io.BytesIO(httpx.get(f"{base_url}/_sandbox/truth", timeout=600).content)
-    orders = map(json.loads, lines)
-    return {order["id"]: (order.get("status"), order.get("total_amount")) for order in orders}
+def orders_of(base_url: str) -> Iterator[dict[str, Any]]:
+    """Yield every order of a served shop, sorted by id; they wait on disk, not in memory."""
+    with TemporaryFile() as file:
+        with httpx.stream("GET", f"{base_url}/_sandbox/truth", timeout=600) as answer:
+            file.writelines(answer.iter_bytes())
+        file.seek(0)
+        yield from map(json.loads, file)
 
 
 def calls_of(base_url: str) -> int:
@@ -96,21 +93,25 @@ def calls_of(base_url: str) -> int:
     return sum(state["calls"].values())
 
 
-def must_be_complete(settings: Settings, truth: dict[str, object]) -> None:
-    """Compare the newest version of every order in the warehouse with the shop.
+def must_be_complete(settings: Settings, truth: Iterable[dict[str, Any]]) -> None:
+    """Compare the newest version of every order in the warehouse with the shop, key by key.
+
+    Args:
+        settings: Where the warehouse is.
+        truth: Every order of the shop, sorted by id.
 
     Raises:
         AssertionError: an order is missing, is stale or never existed.
     """
     with warehouse_connection(settings, read_only=True) as con:
-        newest = con.execute(
-            "select order_id, payload::varchar from raw.order_payloads qualify row_number()"
+        con.execute(
+            "select payload::varchar from raw.order_payloads qualify row_number()"
             " over (partition by order_id order by version_at desc, version_id desc) = 1"
-        ).fetchall()
-    found = {order_id: json.loads(payload) for order_id, payload in newest}
-    must_equal("ids in the warehouse", sorted(found), sorted(truth))
-    stale = [order_id for order_id, order in truth.items() if found[order_id] != order]
-    must_equal("stale orders", stale, [])
+            " order by order_id"
+        )
+        kept = (json.loads(row[0]) for row in iter(con.fetchone, None))
+        for found, expected in zip_longest(kept, truth):
+            must_equal("the next order by id", found, expected)
 
 
 def _announce(box: VoucherifySandbox) -> None:

@@ -25,9 +25,9 @@ from orders_connector.landing.coverage import (
 from orders_connector.landing.profiles import read_profile
 from orders_connector.landing.raw_log import Landed
 from orders_connector.landing.settings_tables import write_settings
+from orders_connector.results import Plan
 from orders_connector.sources.base import Reading
-from orders_connector.sources.voucherify.client import VoucherifyClient
-from orders_connector.sources.voucherify.profile import Profile
+from orders_connector.sources.registry import source_of
 from orders_connector.turns import turn
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows, transaction
@@ -69,13 +69,7 @@ class Commit:
     @property
     def unnamed(self) -> int:
         """Orders in quarantine without an identity; a broken line of an export is none of them."""
-        account = self.load.account
-        return count_rows(
-            self.con,
-            "ops.quarantine",
-            f"source = '{account.source}' and account = '{account.name}' and order_id is null"
-            " and stage = 'landing'",
-        )
+        return _unnamed(self.con, self.load.account)
 
 
 @dataclass
@@ -83,6 +77,8 @@ class AccountLoad:
     """One run over one account.
 
     Attributes:
+        client: The source's client, open.
+        profile: What the source makes of the answers that probes of this account gave.
         known_orders: Orders the warehouse knows and does not hold for deleted.
         accepted_difference: Orders the source counts beyond those, with a reason.
         progress: Told what is going on, in words.
@@ -90,9 +86,9 @@ class AccountLoad:
 
     settings: Settings
     account: Account
-    client: VoucherifyClient
+    client: Any
     state: LoadState
-    profile: Profile
+    profile: Any
     progress: Callable[[str], None] = lambda _: None
     known_orders: int = 0
     accepted_difference: int = 0
@@ -104,6 +100,23 @@ class AccountLoad:
     def __post_init__(self) -> None:
         self.known_orders = self.state.known_orders
         self.accepted_difference = self.state.accepted_difference
+
+    def unnamed_orders(self) -> int:
+        """Return how many orders are in quarantine without an identity."""
+        with warehouse_connection(self.settings) as con:
+            return _unnamed(con, self.account)
+
+    def limit(self, plan: Plan) -> None:
+        """Write into a plan what limits its requests, and what one run will get done of it."""
+        rate = self.client.transport.rate
+        with warehouse_connection(self.settings) as con:
+            quota = allowance(con, self.account, datetime.now(UTC))
+        plan.questions, plan.quota = self.client.transport.calls, quota.quota
+        plan.budget = call_budget(self.account, quota)
+        if rate.limit:
+            plan.per_window = max(1, rate.limit - rate.reserved)
+            seconds = (rate.resets_at or 0) - self.client.transport.clock()
+            plan.window_seconds = 60 if seconds <= 60 else 3_600
 
     def commit(
         self,
@@ -162,6 +175,15 @@ class AccountLoad:
         return extraction_id
 
 
+def _unnamed(con: duckdb.DuckDBPyConnection, account: Account) -> int:
+    return count_rows(
+        con,
+        "ops.quarantine",
+        f"source = '{account.source}' and account = '{account.name}' and order_id is null"
+        " and stage = 'landing' and not contains(reason, 'part of an order')",
+    )
+
+
 def account_of(settings: Settings, name: str) -> Account:
     """Return a configured account.
 
@@ -198,18 +220,19 @@ def open_account(
         WarehouseLocked: another process holds the warehouse or loads this account.
     """
     account = account_of(settings, name)
+    source = source_of(account.source)
 
     async def run() -> T:
         with warehouse_connection(settings) as con:
             state = load_state(con, account.source, account.name)
-            profile = Profile.of(read_profile(con, account.source, account.name))
+            profile = source.profile(read_profile(con, account.source, account.name))
             allowed = allowance(con, account, datetime.now(UTC))
         refuse_when_spent(account, allowed)
         budget = {
             "call_budget": call_budget(account, allowed),
             "budget_reason": budget_reason(account, allowed),
         }
-        async with VoucherifyClient.for_account(account, **(budget | transport)) as client:
+        async with source.client(account, **(budget | transport)) as client:
             load = AccountLoad(settings, account, client, state, profile)
             if doing:
                 load.progress = doing

@@ -2,105 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from orders_connector.account_load import AccountLoad, Commit
 from orders_connector.backfill import Backfill
 from orders_connector.errors import (
     CallBudgetExhausted,
-    LoadIncomplete,
     SourceError,
 )
-from orders_connector.hydration import Hydrated, hydrate, waiting_orders
+from orders_connector.hydration import hydrate, waiting_orders
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.landing.raw_log import Landed, land
 from orders_connector.landing.spool import Spool
+from orders_connector.results import Hydrated, Progress, SyncResult, whole_days
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
 from orders_connector.sources.voucherify.paging import Reach
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["AccountRun", "Progress", "SyncResult"]
+__all__ = ["AccountRun"]
 
-Progress = Callable[[int, int | None], None]
 T = TypeVar("T")
-
-
-@dataclass
-class SyncResult:
-    """What one load did.
-
-    Attributes:
-        extraction_id: The last extraction that was recorded.
-        status: `complete`, `incomplete` (something is missing and named) or `failed` (a call
-            failed for good; what was read before is kept, nothing is claimed).
-        reading: What was asked and is proven, by listing or by export.
-        exports: Files of exports that were landed.
-        hydrated: What was done for orders known from exports alone.
-        days: UTC days that lie wholly in what was proven, oldest first.
-        error: What stopped a failed load.
-    """
-
-    extraction_id: str
-    account: str
-    source: str
-    status: str
-    reading: Reading
-    landed: Landed
-    calls: int
-    bytes_received: int
-    seconds: float
-    known_orders: int
-    exports: int = 0
-    hydrated: Hydrated = field(default_factory=Hydrated)
-    days: list[date] = field(default_factory=list)
-    error: Exception | None = None
-
-    def raise_unless_complete(self) -> None:
-        """Raise what a scheduler should see when the window is not covered.
-
-        Raises:
-            SourceError: the source refused or failed.
-            CallBudgetExhausted: the run's own budget of requests is used up.
-            LoadIncomplete: everything was read that can be, and something is missing.
-        """
-        if self.error is not None:
-            raise self.error
-        if self.status != "complete":
-            missing = ", ".join(str(window) for window in self.reading.missing)
-            raise LoadIncomplete(
-                f"account {self.account}: {self.reading.reason}. Missing: {missing or 'unknown'}. "
-                "What was read is kept",
-                missing=self.reading.missing,
-            )
-
-    def as_metadata(self) -> dict[str, Any]:
-        """Return plain values for a log line, `--json` or Dagster."""
-        proven = self.reading.proven
-        return {
-            "extraction_id": self.extraction_id,
-            "account": self.account,
-            "status": self.status,
-            "reason": self.reading.reason,
-            "asked": str(self.reading.window),
-            "proven": str(proven) if proven else None,
-            "missing": [str(window) for window in self.reading.missing],
-            "calls": self.calls,
-            "bytes": self.bytes_received,
-            "orders_read": self.landed.orders_read,
-            "versions_landed": self.landed.versions,
-            "new_orders": self.landed.new_orders,
-            "quarantined": self.landed.quarantined,
-            "exports": self.exports,
-            "hydrated": self.hydrated.orders,
-            "awaiting_items": self.hydrated.awaiting,
-            "source_total": self.reading.total,
-            "known_orders": self.known_orders,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 class _CountsDoNotAddUp(Exception):
@@ -159,7 +84,8 @@ class AccountRun:
         """Export what is still missing, also of earlier loads; say in `listed` what remains."""
         account = self.load.account
         begin = datetime.combine(account.history_start, time(), UTC)
-        gaps = self._gaps(Window(min(asked.start, begin), asked.end))
+        since_begin = Window(min(asked.start, begin), asked.end)
+        gaps = self._gaps(since_begin)
         if not gaps and listed.missing:
             gaps = listed.missing
         if not gaps and not self.unexplained:
@@ -194,7 +120,7 @@ class AccountRun:
             listed.proven = Window(max(asked.start, covered[-1].start), covered[-1].end)
         elif covered and listed.proven is None and not left:
             listed.proven = Window(asked.start, asked.end or covered[-1].end)
-        listed.missing = left
+        listed.missing = self._gaps(since_begin) if reason else left  # also of earlier loads
         listed.reason = reason if reason else (listed.reason if left else None)
         return error if left or self.unexplained else None
 
@@ -317,7 +243,7 @@ class AccountRun:
             known_orders=load.known_orders,
             exports=backfill.exports,
             hydrated=hydrated,
-            days=_whole_days(reading.proven),
+            days=whole_days(reading.proven),
             error=error if failed else None,
         )
 
@@ -345,12 +271,3 @@ def _disclaim(reading: Reading, orders: int) -> None:
         why = "and the listing does not reach them; they are back-dated or were hidden from it"
     counted = "one more order" if orders == 1 else f"{orders:,} more orders"
     reading.reason = f"the source counts {counted} than all windows explain, {why}"
-
-
-def _whole_days(proven: Window | None) -> list[date]:
-    if proven is None or proven.end is None:
-        return []
-    first = proven.start.date()
-    if proven.start > datetime.combine(first, time(), UTC):
-        first += timedelta(days=1)
-    return [first + timedelta(days=n) for n in range((proven.end.date() - first).days)]

@@ -23,6 +23,7 @@ from orders_connector.account_load import AccountLoad, Commit, exports_folder
 from orders_connector.errors import (
     CallBudgetExhausted,
     FeatureMissing,
+    JobFailed,
     PermissionDenied,
     SourceError,
 )
@@ -122,11 +123,17 @@ class Backfill:
             return await self.everything(asked, again=False)
         reading = Reading(window=asked)
         with self._recorded(reading):
-            known_until = await self._both_dates(asked) if asked.end else None
+            try:
+                known_until = await self._both_dates(asked) if asked.end else None
+            except JobFailed as error:
+                # Many orders that changed within the hour may be too many for one file; those
+                # created within an hour are fewer.
+                logger.warning("the export of %s failed: making a snapshot: %s", asked, error)
+                known_until = None
             if known_until is not None:
                 self._prove(reading, known_until)
                 return reading
-            reading.reason = "no file of this length was proven whole yet, so a snapshot follows"
+            reading.reason = "its files are not proven to be whole, so a snapshot follows"
         return await self.everything(asked, again=True)
 
     async def snapshot(self, *, again: bool) -> Snapshot:
@@ -179,9 +186,12 @@ class Backfill:
         with self._warehouse() as con:
             trusted = export_jobs.longest_proven(con, *self._who)
         hidden = not self.load.profile.null_updated_at_in_exports
+        # What came to be just before the window may have shown too late for the load before.
+        overlap = timedelta(minutes=self.load.account.overlap_minutes)
+        wanted = Window(asked.start - overlap, asked.end)
         for date_field in (UPDATED, CREATED) if hidden else (UPDATED,):
             done = [_closed(w) for w, at, _ in self._landed(date_field) if w.end and w.end <= at]
-            for gap in gaps_in(merged(done), asked):
+            for gap in gaps_in(merged(done), wanted):
                 window = ExportWindow(date_field, gap.start, gap.end)
                 until = await self._export(window, (gap.start, gap.end or LATEST))
                 known_until = min(known_until, until)
@@ -376,7 +386,7 @@ def _opened(window: Window) -> ExportWindow:
 def _time(text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text or "").astimezone(UTC)
-    except ValueError:
+    except (TypeError, ValueError):
         return None
 
 

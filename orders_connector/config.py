@@ -10,8 +10,10 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -21,24 +23,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from orders_connector.accounts import (
-    Account,
-    Credentials,
-    Table,
-    TimeZone,
-    VoucherifyAccount,
-)
+from orders_connector.accounts import Account, Table, TimeZone
 from orders_connector.errors import ConfigurationError
 from orders_connector.redaction import redact
+from orders_connector.sources.registry import account_types
 
-__all__ = [
-    "Account",
-    "Credentials",
-    "Schedule",
-    "Settings",
-    "VoucherifyAccount",
-    "Warehouse",
-]
+__all__ = ["Account", "Schedule", "Settings", "Warehouse"]
 
 CONFIG_VARIABLE = "ORDERS_CONFIG"
 DEFAULT_FILE = "orders.toml"
@@ -99,6 +89,13 @@ class Schedule(Table):
     )
 
 
+if TYPE_CHECKING:
+    AnyAccount = Account
+else:  # each source brings the settings of its accounts; `source` says which are meant
+    _types = reduce(or_, account_types().values())
+    AnyAccount = Annotated[_types, Field(discriminator="source")]
+
+
 class Settings(BaseSettings):
     """All settings of one installation.
 
@@ -118,7 +115,7 @@ class Settings(BaseSettings):
 
     warehouse: Warehouse = Warehouse()
     schedule: Schedule = Schedule()
-    accounts: dict[str, Account] = Field(
+    accounts: dict[str, AnyAccount] = Field(
         min_length=1, description="at least one table [accounts.NAME]"
     )
 
@@ -241,8 +238,17 @@ def _explain(error: ValidationError) -> list[str]:
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
     table: type[BaseModel] = Settings
-    if loc[:1] == ("accounts",) and len(loc) > 2:
-        table, key = VoucherifyAccount, str(loc[2])
+    if kind.startswith("union_tag"):
+        known = ", ".join(f'"{source}"' for source in account_types())
+        place = ".".join([*map(str, loc[:2]), "source"])
+        given = value.get("source") if isinstance(value, dict) else None
+        if given is None:
+            return f"{place}: missing; allowed: {known}"
+        return f"{place} = {redact(repr(given))}: not allowed; allowed: {known}"
+    if loc[:1] == ("accounts",) and len(loc) > 3:
+        # The third one is the source, which chose the settings that are known.
+        table, key = account_types()[str(loc[2])], str(loc[3])
+        loc = (*loc[:2], *loc[3:])
     elif loc[:1] == ("warehouse",) and len(loc) > 1:
         table, key = Warehouse, str(loc[1])
     elif loc[:1] == ("schedule",) and len(loc) > 1:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
 from math import ceil, log2
 from typing import Any, Literal
 
@@ -18,20 +17,16 @@ from orders_connector.account_load import AccountLoad
 from orders_connector.backfill import ROWS_PER_EXPORT
 from orders_connector.budget import allowance
 from orders_connector.errors import NotFound, PageOverLimit, RequestRejected
-from orders_connector.hydration import FEW, FRUITLESS_PAGES, WORTH_A_PAGE, waiting_orders
+from orders_connector.hydration import FEW, FRUITLESS_PAGES, waiting_orders
 from orders_connector.landing.coverage import coverage_of, gaps_in
+from orders_connector.listing_ends import MOST_LOOKS, look_at_changes, page_of, walk_requests
 from orders_connector.sources.base import Window
-from orders_connector.sources.voucherify.endpoints import OrderSort
-from orders_connector.sources.voucherify.models import Order
-from orders_connector.sources.voucherify.paging import MAX_LIMIT, Reach, next_request
+from orders_connector.sources.voucherify.paging import MAX_LIMIT, Reach
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["MOST_QUESTIONS", "Plan", "Step", "business_dates", "make_plan", "walk_calls"]
+__all__ = ["MOST_QUESTIONS", "Plan", "Step", "business_dates", "make_plan"]
 
-SAMPLED_PAGES = 9
-REFINEMENTS, STEEP = 5, 20  # where pages that were looked at differ by more than that
-# The count, the last page that answers, the ends by creation, pages by change.
-MOST_QUESTIONS = 1 + 8 + 2 + 2 * (SAMPLED_PAGES + REFINEMENTS)
+MOST_QUESTIONS = 1 + 8 + MOST_LOOKS  # the count, the last page that answers, pages by change
 # What an export costs: its start, looks at its state, one order to compare amounts with. The file
 # comes from the download host, which counts as a call as well.
 POLLS = 2
@@ -166,10 +161,10 @@ async def make_plan(load: AccountLoad, window: Window) -> Plan:
 async def _first_load(load: AccountLoad, plan: Plan, reach: Reach) -> None:
     total = plan.source_total
     if total <= reach.orders:
-        calls = 1 + walk_calls(total, reach)
+        calls = 1 + len(walk_requests(total, reach))
         plan.steps.append(Step("listing", calls, f"all {total:,} orders, in full"))
         return
-    calls = 2 * walk_calls(reach.orders, reach)
+    calls = 2 * len(walk_requests(reach.orders, reach))
     newest = f"the newest {reach.orders:,} orders by change and by creation, in full"
     plan.steps.append(Step("listing", calls, newest))
     if not load.profile.exports_allowed:
@@ -180,13 +175,13 @@ async def _first_load(load: AccountLoad, plan: Plan, reach: Reach) -> None:
     pages = ceil(oldest / MAX_LIMIT)
     if pages < reach.pages:
         pages += 2 * FRUITLESS_PAGES
-    by_change = await _look_at_changes(load, reach, total)
-    waiting = total - reach.orders - oldest - by_change["-updated_at"].all
+    by_change = await look_at_changes(load, reach, total)
+    waiting = total - reach.orders - oldest - by_change.walked
     if total - reach.orders <= FEW:
         pages, waiting = 0, total - reach.orders
     elif waiting > FEW:
-        pages += by_change["updated_at"].pages
-        waiting -= by_change["updated_at"].worthwhile
+        pages += by_change.pages
+        waiting -= by_change.brought
     waiting = max(0, waiting)
     if pages:
         plan.steps.append(Step("pages", pages, "items of orders at the listing's ends"))
@@ -224,97 +219,6 @@ def _limits(load: AccountLoad, plan: Plan, left: int | None) -> None:
         plan.items = min(plan.items, 1 - beyond / plan.source_total)
 
 
-def walk_calls(orders: int, reach: Reach) -> int:
-    """Return the requests of a walk over the first `orders` rows of a listing that holds still."""
-    read = calls = 0
-    while read < orders or not calls:
-        request = next_request(read, reach)
-        if request is None:  # the last page, between two looks at the one before
-            return calls + 2
-        calls += 1
-        read = min(orders, request.start + request.limit)
-    return calls
-
-
-@dataclass
-class _Gain:
-    """What an end of the listing by change holds beyond both ends by creation.
-
-    Attributes:
-        all: Orders on its pages.
-        pages: Pages that hydration will read, those included that show that it is over.
-        worthwhile: Orders on them.
-    """
-
-    all: int = 0
-    pages: int = 2 * FRUITLESS_PAGES
-    worthwhile: int = 0
-
-
-async def _look_at_changes(load: AccountLoad, reach: Reach, total: int) -> dict[str, _Gain]:
-    """Look at some pages of both ends by change, and reckon with the pages between them."""
-    gains = {"-updated_at": _Gain(), "updated_at": _Gain()}
-    if total <= 2 * reach.orders:
-        return gains
-    oldest = _last_created(await _page(load, "created_at", reach.pages))
-    newest = _last_created(await _page(load, "-created_at", reach.pages))
-    if oldest is None or newest is None:
-        return gains
-    count = min(SAMPLED_PAGES, reach.pages)
-    places = sorted({1 + round(n * (reach.pages - 1) / max(1, count - 1)) for n in range(count)})
-    # An order that was never changed, or changed late, may stand at both ends by change.
-    walked: list[str | None] = []
-    for order, gain in gains.items():
-        found: dict[int, int] = {}
-        for page in [*places, *[0] * REFINEMENTS]:
-            place = page or _steepest(found)
-            if place is None:
-                break
-            rows = await _page(load, order, place)  # type: ignore[arg-type]
-            inside = [row for row in rows if oldest < (row.created_at or "") < newest]
-            if order == "-updated_at":
-                walked += [row.updated_at for row in rows]
-            else:
-                inside = [row for row in inside if not _is_walked(row.updated_at, walked)]
-            found[place] = len(inside)
-        expected = [_between(page, found) for page in range(1, reach.pages + 1)]
-        gain.all = round(sum(expected))
-        up = next((n for n, g in enumerate(expected) if g < WORTH_A_PAGE), len(expected))
-        down = next((n for n, g in enumerate(expected[up:][::-1]) if g < WORTH_A_PAGE), 0)
-        rest = reach.pages - up - down
-        gain.pages = up + down + min(rest, 2 * FRUITLESS_PAGES)
-        gain.worthwhile = round(sum(expected[:up]) + sum(expected[len(expected) - down :]))
-    return gains
-
-
-def _is_walked(updated_at: str | None, walked: list[str | None]) -> bool:
-    """Say whether an order stands at the newest end by change, of which `walked` are samples."""
-    if updated_at is None:
-        return None in walked
-    changed = [moment for moment in walked if moment]
-    return bool(changed) and updated_at >= min(changed)
-
-
-def _steepest(found: dict[int, int]) -> int | None:
-    """Return the page in the middle of the steepest change; None when all is smooth enough."""
-    gaps = [
-        (abs(found[right] - found[left]), left, right)
-        for left, right in pairwise(sorted(found))
-        if right - left > 1
-    ]
-    steepness, left, right = max(gaps, default=(0, 0, 0))
-    return (left + right) // 2 if steepness > STEEP else None
-
-
-def _between(page: int, found: dict[int, int]) -> float:
-    """Return what a page holds if it lies on the line between the pages that were looked at."""
-    if page in found:
-        return found[page]
-    left = max(place for place in found if place < page)
-    right = min(place for place in found if place > page)
-    return found[left] + (page - left) / (right - left) * (found[right] - found[left])
-
-
 async def _true_reach(load: AccountLoad, total: int) -> Reach:
     """Return how far page numbers go, as far as it matters: a cap may be lower than documented."""
     known = load.profile.last_page
@@ -333,18 +237,9 @@ async def _true_reach(load: AccountLoad, total: int) -> Reach:
 
 async def _answers(load: AccountLoad, page: int) -> bool:
     try:
-        return bool(await _page(load, "-created_at", page))
+        return bool(await page_of(load, "-created_at", page))
     except (PageOverLimit, RequestRejected, NotFound):
         return False
-
-
-async def _page(load: AccountLoad, order: OrderSort, page: int) -> list[Order]:
-    answer = await load.client.list_orders(limit=MAX_LIMIT, page=page, order=order)
-    return [row for row in answer.model.orders or [] if row]
-
-
-def _last_created(rows: list[Order]) -> str | None:
-    return rows[-1].created_at if rows else None
 
 
 def business_dates(window: Window) -> tuple[date, date] | None:

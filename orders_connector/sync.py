@@ -6,16 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from orders_connector.account_load import AccountLoad, Commit, open_account
-from orders_connector.account_run import AccountRun, Progress, SyncResult
-from orders_connector.backfill import Backfill
+from orders_connector.account_load import AccountLoad, open_account
 from orders_connector.config import Settings
-from orders_connector.errors import CallBudgetExhausted, SourceError
-from orders_connector.hydration import Hydrated, hydrate
-from orders_connector.landing.profiles import note_answer
 from orders_connector.landing.raw_log import Landed
-from orders_connector.planner import Plan, business_dates, make_plan
+from orders_connector.loading import Loading
+from orders_connector.results import Hydrated, Plan, Progress, SyncResult
 from orders_connector.sources.base import Reading, Window
+from orders_connector.sources.registry import source_of
 
 __all__ = [
     "SyncResult",
@@ -65,9 +62,8 @@ def sync_account(
     """
 
     async def work(load: AccountLoad) -> SyncResult:
-        calls = load.account.hydration_calls_per_run
-        run = AccountRun(load, progress, calls if hydration_calls is None else hydration_calls)
-        return await run.run(window)
+        calls = load.account.hydration_calls_per_run if hydration_calls is None else hydration_calls
+        return await _loading(load).sync(load, window, hydration_calls=calls, progress=progress)
 
     return open_account(settings, name, work, doing=doing, **transport)
 
@@ -91,8 +87,9 @@ def backfill_account(
     """
 
     async def work(load: AccountLoad) -> SyncResult:
-        run = AccountRun(load, progress, hydration_calls, business_dates(window), reread=False)
-        return await run.run(window)
+        return await _loading(load).backfill(
+            load, window, hydration_calls=hydration_calls, progress=progress
+        )
 
     return open_account(settings, name, work, doing=doing, **transport)
 
@@ -112,14 +109,7 @@ def export_window(
     """
 
     async def work(load: AccountLoad) -> SyncResult:
-        run, backfill = AccountRun(load, None, 0), Backfill(load)
-        error: Exception | None = None
-        try:
-            reading = await backfill.window(window)
-        except (SourceError, CallBudgetExhausted) as problem:
-            error = problem
-            reading = Reading(window, missing=[window], reason=str(problem))
-        return run.result(reading, error, backfill, Hydrated(awaiting=run.awaiting()))
+        return await _loading(load).export(load, window)
 
     return open_account(settings, name, work, doing=doing, **transport)
 
@@ -152,30 +142,32 @@ def hydrate_account(
 
     async def work(load: AccountLoad) -> Hydrated:
         most = load.account.hydration_calls_per_run if calls is None else calls
-        return await hydrate(load, most_calls=most)
+        return await _loading(load).hydrate(load, most)
 
     return open_account(settings, name, work, doing=doing, **transport)
 
 
 def plan_backfill(settings: Settings, name: str, window: Window, **transport: Any) -> Plan:  # noqa: ANN401
-    """Say what `backfill_account` would do; asks the source at most `MOST_QUESTIONS` times.
+    """Say what `backfill_account` would do; asks the source a few times (`Source.plan_calls`).
 
     Only these requests are noted in the warehouse. Errors as for `sync_account`.
     """
 
     async def work(load: AccountLoad) -> Plan:
-        started_at, known = datetime.now(UTC), load.profile.last_page
-        plan = await make_plan(load, window)
+        started_at = datetime.now(UTC)
+        plan = await _loading(load).plan(load, window)
         reading = Reading(window, total=plan.source_total)
-
-        def note(commit: Commit) -> Landed:
-            pages, who = load.profile.last_page, (load.account.source, load.account.name)
-            if pages < known:
-                why = f"page {pages + 1} of the list was refused or empty"
-                note_answer(commit.con, *who, "last_page", str(pages), why, commit.at)
-            return Landed()
-
-        load.commit("plan", reading, note, started_at=started_at, status=lambda: "complete")
+        load.commit(
+            "plan",
+            reading,
+            lambda _: Landed(),
+            started_at=started_at,
+            status=lambda: "complete",
+        )
         return plan
 
     return open_account(settings, name, work, **transport)
+
+
+def _loading(load: AccountLoad) -> Loading:
+    return source_of(load.account.source).loading

@@ -141,6 +141,21 @@ def test_a_limit_of_rows_is_noticed_and_smaller_windows_are_exported(shop, setti
     assert full_orders(settings) == truth_of(shop)
 
 
+def test_more_changes_in_an_hour_than_a_file_may_hold_are_found_by_a_snapshot(
+    start_shop, settings_for
+):
+    limited = replace(BEYOND, export_row_limit=100)
+    box = start_shop(300, switches=limited)
+    settings = settings_for(box, QUICK)
+    assert sync(settings).status == "complete"
+    box.clock.advance(timedelta(hours=3))
+    for order in box.shop.truth()[:230]:
+        box.clock.advance(timedelta(seconds=1))
+        box.shop.update(order["id"], {"status": "PAID"})
+    assert sync(settings).status == "complete"
+    assert full_orders(settings) == truth_of(box)
+
+
 @pytest.mark.parametrize(("outcome", "error"), [("never", JobUnfinished), ("error", JobFailed)])
 def test_exports_that_never_come_end_the_load_in_bounded_calls(shop, settings_for, outcome, error):
     shop.switches = replace(shop.switches, export_outcome=outcome)
@@ -154,6 +169,17 @@ def test_exports_that_never_come_end_the_load_in_bounded_calls(shop, settings_fo
     shop.switches = BEYOND
     assert sync(settings).status == "complete"
     assert full_orders(settings) == truth_of(shop)
+
+
+def test_a_gap_of_an_earlier_load_that_still_fails_is_named(shop, settings_for):
+    shop.switches = replace(BEYOND, export_outcome="error")
+    settings = settings_for(shop, QUICK)
+    first = sync(settings)
+    shop.clock.advance(timedelta(hours=2))
+    later = sync(settings)
+    assert (first.status, later.status) == ("failed", "incomplete")
+    assert later.reading.missing == first.reading.missing != []
+    assert coverage(settings)[0].end == shop.clock.now()
 
 
 def test_a_key_that_may_not_export_is_asked_once(shop, settings_for):
@@ -225,6 +251,16 @@ def test_an_order_that_went_between_export_and_items_is_marked_gone(shop, settin
     assert (result.hydrated.gone, result.hydrated.awaiting, result.known_orders) == (1, 0, 139)
     entry = f"select channel from raw.order_payloads where order_id = '{gone}' order by version_id"
     assert query(settings, entry) == [("export",), ("gone",)]
+    assert full_orders(settings) == truth_of(shop)
+
+
+@pytest.mark.parametrize("broken", ["id_number", "no_id", "dates", "null"])
+def test_a_broken_answer_to_the_start_starts_no_second_export(start_shop, settings_for, broken):
+    shop = start_shop(140, switches=BEYOND, now=None)  # by its time of creation, so by real time
+    settings = settings_for(shop)
+    shop.faults.add(Fault("broken_order", path="/v1/orders/export", nth=1, broken=broken))
+    assert sync(settings).status == "complete"
+    assert len(starts(shop)) == 1
     assert full_orders(settings) == truth_of(shop)
 
 

@@ -6,10 +6,20 @@ from datetime import datetime
 import httpx
 import pytest
 
-from benchmarks import calls, complete, export, landing, memory, moving, pipeline, refresh_scale
+from benchmarks import (
+    calls,
+    complete,
+    export,
+    jobs,
+    landing,
+    memory,
+    moving,
+    pipeline,
+    refresh_scale,
+)
 from benchmarks.__main__ import BENCHMARKS, as_markdown
 from benchmarks.harness import Child, Row, Spent, must_equal, run_child
-from benchmarks.shop import NOW
+from benchmarks.shop import NOW, must_be_complete, set_keys
 from orders_connector.sandbox.voucherify import VoucherifySandbox
 from orders_connector.sandbox.voucherify.csv_file import FIELDS as LABELS
 
@@ -19,7 +29,7 @@ QUICK_ROWS = {
     memory: 4,
     refresh_scale: 4,
     pipeline: 2,
-    complete: 7,
+    complete: 10,
     moving: 6,
     export: 5,
 }
@@ -91,6 +101,38 @@ def test_the_large_file_of_an_export_has_one_header_and_different_ids(tmp_path):
     assert header == list(LABELS.values())
     assert len({row[0] for row in rows}) == len(rows) == 50
     assert rows[0][1:] == rows[20][1:] != rows[1][1:]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A warehouse and the shop it was loaded from, sorted by id."""
+    with VoucherifySandbox(5, now=NOW) as box:
+        set_keys(box.app_id, box.app_token, box.download_url)
+        folder = str(tmp_path_factory.mktemp("complete"))
+        jobs.load(folder, box.base_url)
+        return jobs.settings_for(folder, box.base_url), box.shop.truth()
+
+
+def test_a_shop_in_full_is_complete(loaded):
+    settings, truth = loaded
+
+    must_be_complete(settings, truth)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda truth: truth[:-1], id="never-existed"),
+        pytest.param(lambda truth: [*truth, truth[-1] | {"id": "ord_z"}], id="last-missing"),
+        pytest.param(lambda truth: [truth[0] | {"id": "ord_"}, *truth], id="first-missing"),
+        pytest.param(lambda truth: [*truth[:-1], truth[-1] | {"items": []}], id="without-items"),
+    ],
+)
+def test_a_warehouse_that_differs_from_the_shop_is_refused(loaded, other):
+    settings, truth = loaded
+
+    with pytest.raises(AssertionError, match="the next order by id"):
+        must_be_complete(settings, other(truth))
 
 
 def test_every_benchmark_can_be_asked_for_by_name():

@@ -14,7 +14,7 @@ from orders_connector.budget import (
     cycle_of,
     refuse_when_spent,
 )
-from orders_connector.config import VoucherifyAccount
+from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.errors import CallBudgetExhausted, QuotaExhausted
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.warehouse.database import open_warehouse

@@ -183,3 +183,22 @@ def test_the_plan_holds_wherever_orders_without_update_stand(start_shop, setting
     done = backfill_account(settings, "shop", everything, sleep=no_wait)
     assert (done.status, done.hydrated.awaiting) == ("complete", 0)
     assert done.calls == pytest.approx(plan.calls, rel=0.05)
+
+
+def test_a_change_that_showed_late_is_in_the_next_range_too(start_shop, settings_for):
+    box = start_shop(300, switches=Switches(listing_pages=1, listing_lag_seconds=40))
+    settings = settings_for(box)
+    sync(settings)
+    box.clock.advance(timedelta(hours=1))
+    orders = sorted(box.shop.truth(), key=lambda order: order["created_at"])
+    late = orders.pop(150)  # out of reach from both ends
+    box.shop.update(late["id"], {"status": "CANCELED"})
+    box.clock.advance(timedelta(seconds=5))
+    assert sync(settings).status == "complete"
+    box.clock.advance(timedelta(hours=1))
+    for order in orders[:150]:  # more than the listing reaches
+        box.clock.advance(timedelta(seconds=1))
+        box.shop.update(order["id"], {"status": "CANCELED"})
+    box.clock.advance(timedelta(minutes=1))
+    assert sync(settings).status == "complete"
+    assert full_orders(settings) == truth_of(box)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orders_connector.config import Schedule, Settings, VoucherifyAccount, Warehouse
+from orders_connector.config import Schedule, Settings, Warehouse
+from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent

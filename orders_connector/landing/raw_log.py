@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,6 +50,7 @@ def land(
     account: str,
     extraction_id: str,
     loaded_at: datetime,
+    held_by: str | None = None,
 ) -> Landed:
     """Append the versions that the raw log does not have, inside the caller's transaction.
 
@@ -70,9 +72,11 @@ def land(
         account: Configured account.
         extraction_id: The extraction these pages belong to.
         loaded_at: Time of the load, UTC.
+        held_by: Note in raw.export_rows, under this id, which orders the pages held.
     """
     origin = {"source": source, "account": account, "extraction": extraction_id, "at": loaded_at}
-    return _land(con, _Input(_split(contract), open_pages), contract, origin)
+    given = _Input(_split(contract), open_pages)
+    return _land(con, given, contract, origin, keep=HELD if held_by else None, keep_with=held_by)
 
 
 def land_rows(
@@ -121,6 +125,7 @@ def land_gone(
     account: str,
     extraction_id: str,
     loaded_at: datetime,
+    parts: Iterable[tuple[str, str, str]] = (),
 ) -> int:
     """Note that orders are not there any more, in the caller's transaction.
 
@@ -134,22 +139,23 @@ def land_gone(
         account: Configured account.
         extraction_id: The extraction that asked.
         loaded_at: Time of the answers, UTC.
+        parts: Order ids with ids of their parts and the source's answer, the same way.
 
     Returns:
-        Orders that were there before.
+        Orders that were there before; parts do not count.
     """
-    told = list(answers)
+    told = [(order_id, None, answer) for order_id, answer in answers] + list(parts)
     if not told:
         return 0
-    con.register(
-        "told", pa.table({"order_id": [o for o, _ in told], "answer": [a for _, a in told]})
-    )
+    columns = ("order_id", "part_id", "answer")
+    texts = [pa.array(column, pa.string()) for column in zip(*told, strict=True)]
+    con.register("told", pa.table(texts, names=columns))
     rows = con.execute(
         NOTE_GONE,
         {"source": source, "account": account, "extraction": extraction_id, "at": loaded_at},
     ).fetchall()
     con.unregister("told")
-    return int(rows[0][0])
+    return sum(1 for (part_id,) in rows if part_id is None)
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,8 @@ def _land(
     ((newest,),) = con.execute(
         "select coalesce(max(version_id), 0) from raw.order_payloads"
     ).fetchall()
-    con.execute(DECIDE, identity | {"newest": newest})
+    decide, seen = (DECIDE_UNDATED, {"at": origin["at"]}) if contract.undated else (DECIDE, {})
+    con.execute(decide, identity | {"newest": newest} | seen)
     landed = Landed(versions=_run(con, given, APPEND.format(split=given.split), origin))
     counts = con.execute(COUNTS).fetchall()[0]
     landed.orders_read, landed.new_orders, unreadable = counts
@@ -182,6 +189,8 @@ def _land(
         landed.quarantined = _run(con, given, QUARANTINE.format(split=given.split), origin)
     if keep:
         con.execute(keep, identity | {"job": keep_with})
+    if contract.part_path:
+        con.execute(MOVED, origin)
     con.execute("drop table incoming")
     con.execute("drop table kept")
     return landed
@@ -222,40 +231,51 @@ def _split(contract: PayloadContract) -> str:
 
 def _incoming(contract: PayloadContract, split: str) -> str:
     """SQL that reads what landing needs of each order and leaves the payload behind."""
-    values = ", ".join(f"'{path}'" for path in (contract.id_path, *contract.version_paths))
-    types = ", ".join(f"'{path}'" for path in ("$", contract.id_path, *contract.shapes))
-    # v[1] is the id, v[2] and on are the times; t[1] is the order, t[2] the id, t[3] and on shapes.
+    ids = [path for path in (contract.id_path, contract.part_path) if path]
+    values = ", ".join(f"'{path}'" for path in (*ids, *contract.version_paths))
+    types = ", ".join(f"'{path}'" for path in ("$", *ids, *contract.shapes))
+    # v holds the ids, then the times; t the order itself, the ids, then what has a shape.
+    has_id, *has_part = (_has_id(place) for place, _ in enumerate(ids, start=1))
     times = {
-        path.removeprefix("$."): f"v[{n}]" for n, path in enumerate(contract.version_paths, start=2)
+        path.removeprefix("$."): f"v[{n}]"
+        for n, path in enumerate(contract.version_paths, start=len(ids) + 1)
     }
-    version_at = f"coalesce({', '.join(f'try_cast({v} as timestamptz)' for v in times.values())})"
+    moments = ", ".join(f"try_cast({v} as timestamptz)" for v in times.values())
+    version_at = f"list_max([{moments}])" if contract.undated else f"coalesce({moments})"
+    thing = "part of an order" if contract.part_path else "order"
+    a_thing = f"a{'n' * (thing == 'order')} {thing}"
+    lacks = "names no order" if contract.part_path else "has no id"
     reasons = [
-        "when t[1] = 'NULL' then 'null stands where an order should'",
-        "when t[1] = 'VARCHAR' then 'malformed JSON, or text where an order should stand'",
-        "when t[1] <> 'OBJECT' then 'not an order but ' || lower(t[1])",
-        f"when not coalesce({HAS_ID}, false) then 'the order has no id'",
+        f"when t[1] = 'NULL' then 'null stands where {a_thing} should'",
+        f"when t[1] = 'VARCHAR' then 'malformed JSON, or text where {a_thing} should stand'",
+        f"when t[1] <> 'OBJECT' then 'not {a_thing} but ' || lower(t[1])",
+        f"when not coalesce({has_id}, false) then 'the {thing} {lacks}'",
+        *(f"when not coalesce({has}, false) then 'the {thing} has no id'" for has in has_part),
         *(
             f"when {v} is not null and not coalesce(isfinite(try_cast({v} as timestamptz)), false)"
             f" then '{name} is not a time: ' || {v}[:80]"
             for name, v in times.items()
         ),
-        f"when {version_at} is null then 'the order has neither {' nor '.join(times)}'",
+        f"when {version_at} is null then 'the {thing} has neither {' nor '.join(times)}'",
         *(
             f"when t[{n}] not in ('{shape}', 'NULL')"
             f" then '{path.removeprefix('$.')} is not {shape.lower()} but ' || lower(t[{n}])"
-            for n, (path, shape) in enumerate(contract.shapes.items(), start=3)
+            for n, (path, shape) in enumerate(contract.shapes.items(), start=len(ids) + 2)
         ),
     ]
+    part_id = f"case when {has_part[0]} then v[2] end" if has_part else "null::varchar"
     return f"""
         create or replace temp table incoming as
-        select place, content_hash, order_id, version_at, reason, is_export,
+        select place, content_hash, order_id, part_id, version_at, reason, is_export,
             {ORDER_KEY} as order_key
         from (
             select place, content_hash, is_export, {version_at} as version_at,
-                case when {HAS_ID} then v[1] end as order_id,
+                case when {" and ".join([has_id, *has_part])} then v[1] end as order_id,
+                {part_id} as part_id,
                 case {" ".join(reasons)} end as reason
             from (
-                select place, md5(payload) as content_hash, channel = '{EXPORT}' as is_export,
+                select place, md5({_hashed(contract)}) as content_hash,
+                    channel = '{EXPORT}' as is_export,
                     json_extract_string(payload, [{values}]) as v,
                     json_type(payload, [{types}]) as t
                 from {split}
@@ -264,61 +284,85 @@ def _incoming(contract: PayloadContract, split: str) -> str:
     """
 
 
-HAS_ID = "(t[2] in ('VARCHAR', 'UBIGINT', 'BIGINT') and v[1] <> '')"
+def _has_id(place: int) -> str:
+    return f"(t[{place + 1}] in ('VARCHAR', 'UBIGINT', 'BIGINT') and v[{place}] <> '')"
+
+
+def _hashed(contract: PayloadContract) -> str:
+    """SQL of what a version is recognised by: its text, less what drifts."""
+    text = "payload"
+    for path, keys in contract.drifting.items():
+        patch: object = dict.fromkeys(keys)
+        for name in reversed(path.removeprefix("$.").split(".")):
+            patch = {name: patch}
+        # A merge patch would make an object of what is none.
+        text = (
+            f"case when json_type(payload, '{path}') = 'OBJECT'"
+            f" then json_merge_patch({text}, '{json.dumps(patch)}') else {text} end"
+        )
+    return text
+
 
 ORDER_KEY = "(md5_number_lower($source || '/' || $account || '/' || order_id) >> 1)::bigint"
+# Of what is known by order and part; the part is NULL for the order itself.
+SAME = (
+    "{0}.order_key = {1}.order_key and {0}.order_id = {1}.order_id"
+    " and {0}.part_id is not distinct from {1}.part_id"
+)
 
-# The last sighting of a text in a load counts: when the source goes from A to B and back to A,
-# A is the newer one. Headers from an export and full orders are compared with their like only.
-DECIDE = f"""
-    create or replace temp table kept as
+SIGHTED = f"""
     with sighted as (
-        select order_key, order_id, content_hash, is_export, any_value(version_at) as version_at,
-            max(place) as place
+        select order_key, order_id, part_id, content_hash, is_export,
+            any_value(version_at) as version_at, max(place) as place
         from incoming
         where order_id is not null
-        group by order_key, order_id, content_hash, is_export
+        group by order_key, order_id, part_id, content_hash, is_export
     ),
     known as (
-        select r.order_key, r.order_id, r.content_hash, r.version_at, r.version_id,
+        select r.order_key, r.order_id, r.part_id, r.content_hash, r.version_at, r.version_id,
             r.channel = '{EXPORT}' as is_export, r.channel = '{GONE}' as is_gone
         from raw.order_payloads as r
         where r.order_key in (select order_key from sighted)
             and r.source = $source and r.account = $account
     ),
     states as (
-        select order_key, order_id,
+        select order_key, order_id, part_id,
             coalesce(max(version_id) filter (where is_gone), 0)
                 > coalesce(max(version_id) filter (where not is_gone), 0) as is_gone
         from known
-        group by order_key, order_id
+        group by order_key, order_id, part_id
     ),
     latest as (
-        select order_key, order_id, is_export, content_hash, version_at
+        select order_key, order_id, part_id, is_export, content_hash, version_at
         from known
         where not is_gone
         qualify row_number() over (
-            partition by order_key, order_id, is_export order by version_at desc, version_id desc
+            partition by order_key, order_id, part_id, is_export
+            order by version_at desc, version_id desc
         ) = 1
     )
-    select s.place, s.order_key, s.order_id, s.content_hash, s.version_at,
-        coalesce(t.is_gone, true) as is_new_order,
+"""
+
+# The last sighting of a text in a load counts: when the source goes from A to B and back to A,
+# A is the newer one. Headers from an export and full orders are compared with their like only.
+DECIDE = f"""
+    create or replace temp table kept as {SIGHTED}
+    select s.place, s.order_key, s.order_id, s.part_id, s.content_hash, s.version_at,
+        coalesce(t.is_gone, true) as is_new,
         $newest + row_number() over (order by s.place) as version_id
     from sighted as s
-    left join states as t on t.order_key = s.order_key and t.order_id = s.order_id
-    left join latest as l
-        on l.order_key = s.order_key and l.order_id = s.order_id and l.is_export = s.is_export
+    left join states as t on {SAME.format("t", "s")}
+    left join latest as l on {SAME.format("l", "s")} and l.is_export = s.is_export
     left join latest as f
         on s.is_export and not f.is_export
-        and f.order_key = s.order_key and f.order_id = s.order_id and f.version_at = s.version_at
+        and {SAME.format("f", "s")} and f.version_at = s.version_at
     where coalesce(t.is_gone, true)
         or (
             f.order_id is null
             and (
                 not exists (
                     from known as k
-                    where k.order_key = s.order_key and k.order_id = s.order_id
-                        and k.content_hash = s.content_hash
+                    where {SAME.format("k", "s")} and k.content_hash = s.content_hash
                         and k.is_export = s.is_export and not k.is_gone
                 )
                 or (l.content_hash <> s.content_hash and l.version_at = s.version_at)
@@ -326,40 +370,104 @@ DECIDE = f"""
         )
 """
 
+# Where no time tells which text is newer, the order of the sightings does: a text is a version when
+# it differs from the one seen before it.
+DECIDE_UNDATED = f"""
+    create or replace temp table kept as {SIGHTED},
+    ordered as (
+        select s.*, l.version_at as known_at, coalesce(t.is_gone, true) as is_new,
+            coalesce(
+                lag(s.content_hash) over (
+                    partition by s.order_key, s.order_id, s.part_id order by s.place
+                ),
+                case when not t.is_gone then l.content_hash end
+            ) as hash_before
+        from sighted as s
+        left join states as t on {SAME.format("t", "s")}
+        left join latest as l on {SAME.format("l", "s")}
+    )
+    select place, order_key, order_id, part_id, content_hash,
+        max(case
+            when known_at is null or version_at > known_at then version_at
+            else greatest(known_at, $at)
+        end) over (partition by order_key, order_id, part_id order by place) as version_at,
+        is_new, $newest + row_number() over (order by place) as version_id
+    from ordered
+    where content_hash is distinct from hash_before
+"""
+
+
 NOTE_ROWS = """
     insert into raw.export_rows
     select $job, $source, $account, i.order_key, i.order_id, i.version_at,
         json_extract_string(r.payload, '$.status'),
-        try_cast(json_extract_string(r.payload, '$.total_amount') as bigint)
+        try_cast(json_extract_string(r.payload, '$.total_amount') as bigint), null
     from incoming as i
     inner join file_rows as r on r.position = i.place
     where i.order_id is not null
 """
 
+HELD = """
+    insert into raw.export_rows
+    select distinct $job, $source, $account, order_key, order_id, version_at, null::varchar,
+        null::bigint, part_id
+    from incoming
+    where order_id is not null
+"""
+
 NOTE_GONE = f"""
     insert into raw.order_payloads
-    with asked as (select distinct on (order_id) order_id, answer from told order by order_id),
-    keyed as (select order_id, answer, {ORDER_KEY} as order_key from asked),
+    with asked as (
+        select order_id, part_id, any_value(answer) as answer from told group by order_id, part_id
+    ),
+    keyed as (select order_id, part_id, answer, {ORDER_KEY} as order_key from asked),
     states as (
-        select r.order_key, r.order_id, arg_max(r.channel, r.version_id) = '{GONE}' as is_gone
+        select r.order_key, r.order_id, r.part_id,
+            arg_max(r.channel, r.version_id) = '{GONE}' as is_gone
         from raw.order_payloads as r
         where r.order_key in (select order_key from keyed)
             and r.source = $source and r.account = $account
-        group by r.order_key, r.order_id
+        group by r.order_key, r.order_id, r.part_id
     )
     select
-        (select max(version_id) from raw.order_payloads) + row_number() over (order by k.order_id),
+        (select max(version_id) from raw.order_payloads)
+            + row_number() over (order by k.order_id, k.part_id),
         k.order_key, $source, $account, k.order_id, $at, md5(k.answer), k.answer, '{GONE}',
-        $extraction, null, null, $at, null
+        $extraction, null, null, $at, null, k.part_id
     from keyed as k
-    inner join states as t on t.order_key = k.order_key and t.order_id = k.order_id
+    inner join states as t on {SAME.format("t", "k")}
     where not t.is_gone
+    returning part_id
+"""
+
+# A part stands on one order: where it was before, it is gone.
+MOVED = f"""
+    insert into raw.order_payloads
+    with before as (
+        select r.order_key, r.order_id, r.part_id, any_value(k.order_id) as now_at
+        from raw.order_payloads as r
+        inner join kept as k on k.part_id = r.part_id and k.order_id <> r.order_id
+        where r.source = $source and r.account = $account
+            and not exists (
+                from kept as h
+                where h.part_id = r.part_id and h.order_id = r.order_id
+            )
+        group by r.order_key, r.order_id, r.part_id
+        having arg_max(r.channel, r.version_id) <> '{GONE}'
+    ),
+    told as (select *, '{{"moved_to":"' || now_at || '"}}' as answer from before)
+    select
+        (select max(version_id) from raw.order_payloads)
+            + row_number() over (order by order_id, part_id),
+        order_key, $source, $account, order_id, $at, md5(answer), answer, '{GONE}',
+        $extraction, null, null, $at, null, part_id
+    from told
 """
 
 APPEND = """
     insert into raw.order_payloads
     select k.version_id, k.order_key, $source, $account, k.order_id, k.version_at, k.content_hash,
-        p.payload, p.channel, $extraction, p.page, p.position, $at, i.reason
+        p.payload, p.channel, $extraction, p.page, p.position, $at, i.reason, k.part_id
     from {split} as p
     inner join kept as k on k.place = p.place
     inner join incoming as i on i.place = p.place
@@ -374,6 +482,7 @@ QUARANTINE = """
     left join raw.order_payloads as r
         on r.extraction_id = $extraction and r.order_key = i.order_key
         and r.content_hash = i.content_hash and r.order_id = i.order_id
+        and r.part_id is not distinct from i.part_id
     where not exists (
         from ops.quarantine as q
         where q.source = $source and q.account = $account and q.reason = i.reason
@@ -384,7 +493,7 @@ QUARANTINE = """
 
 COUNTS = """
     select
-        (select count(*) from incoming),
-        (select count(distinct (order_key, order_id)) from kept where is_new_order),
+        (select count(*) from incoming where part_id is null),
+        (select count(distinct (order_key, order_id)) from kept where is_new and part_id is null),
         (select count(*) from incoming where reason is not null)
 """

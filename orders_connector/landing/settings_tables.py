@@ -29,7 +29,7 @@ def write_settings(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
                 account.test_order_path,
             ],
         )
-        for list_name in ("recognised_statuses", "non_product_items"):
+        for list_name in account.lists:
             values = sorted(set(getattr(account, list_name)))
             con.execute(
                 "insert into ops.account_lists"

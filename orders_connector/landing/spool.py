@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orders_connector.errors import DiskFull
 
@@ -63,14 +64,20 @@ class Spool:
             self._flush()
         return self.pages
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Return all pages so far; more may be added afterwards.
+    def batches(self, channels: Collection[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Return the pages so far; more may be added afterwards.
+
+        Args:
+            channels: Only pages that came by these.
 
         Raises:
             DiskFull: there is no room for the last of them.
         """
         self._flush()
-        return self._written()
+        if channels is None:
+            return self._written()
+        wanted = pa.array(sorted(channels), pa.string())
+        return (batch.filter(pc.is_in(batch["channel"], wanted)) for batch in self._written())
 
     def _written(self) -> Iterator[pa.RecordBatch]:
         end = self._file.seek(0, os.SEEK_END)

@@ -2,12 +2,15 @@
 
 The header is YAML in the file's first block comment. It says what the SELECT cannot: the grain, the
 refresh key, what each column means and what must hold. Dependencies are read from the SQL.
+
+A model may read views. It is refreshed as if the SELECT of each view stood in its place: what it
+depends on are the tables behind them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -19,6 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
+from orders_connector.modeling.views import inline_views
 
 __all__ = ["Check", "Header", "Model", "load_models", "model_directory", "parse_model"]
 
@@ -27,7 +31,7 @@ RAW_TABLE = "raw.order_payloads"
 # What a model may read besides models. Settings tables have no slices: when they change, their
 # readers are rebuilt.
 RAW_COLUMNS = {"version_id", "order_key"}
-SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies"}
+SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies", "ops.customer_map"}
 
 Severity = Literal["error", "warn"]
 
@@ -84,12 +88,18 @@ class Header(_Strict):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One SQL file: `name` is `<layer>.<file>`, the table it makes."""
+    """One SQL file: `name` is `<layer>.<file>`, the table it makes.
+
+    Attributes:
+        select: The SELECT as written.
+        inlined: The same over tables alone: with the SELECT of each view in the view's place.
+    """
 
     name: str
     path: Path
     header: Header
     select: exp.Query
+    inlined: exp.Query
 
     @property
     def layer(self) -> str:
@@ -108,10 +118,13 @@ class Model:
 
     @cached_property
     def inputs(self) -> frozenset[str]:
-        """Tables the SELECT reads, CTEs left out, as `schema.table`."""
-        return frozenset(
-            f"{table.db}.{table.name}" for table in self.select.find_all(exp.Table) if table.db
-        )
+        """Tables and views the SELECT reads, CTEs left out, as `schema.table`."""
+        return _tables_of(self.select)
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """Tables its rows come from: `inputs` with the tables behind each view in its place."""
+        return _tables_of(self.inlined)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -120,10 +133,14 @@ class Model:
 
     @cached_property
     def code_version(self) -> str:
-        """Changes when the SELECT or the way it is refreshed changes; comments do not count."""
-        sql = self.select.sql(dialect="duckdb", comments=False)
+        """Changes with the SELECT, its views or the way it is refreshed; comments do not count."""
+        sql = self.inlined.sql(dialect="duckdb", comments=False)
         text = f"{sql}|{self.refresh_key}|{self.header.materialized}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _tables_of(select: exp.Query) -> frozenset[str]:
+    return frozenset(f"{table.db}.{table.name}" for table in select.find_all(exp.Table) if table.db)
 
 
 def model_directory() -> Path:
@@ -134,7 +151,7 @@ def model_directory() -> Path:
 
 
 def parse_model(path: Path, layer: str) -> Model:
-    """Read one model file.
+    """Read one model file; `inlined` knows no other model yet.
 
     Raises:
         ModelError: the header is missing or wrong, the SQL does not parse, or both disagree.
@@ -157,7 +174,8 @@ def parse_model(path: Path, layer: str) -> Model:
         raise ModelError(f"{path.name}: the SQL does not parse: {error}") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise ModelError(f"{path.name}: a model is exactly one SELECT")
-    model = Model(name=name, path=path, header=header, select=statements[0])
+    select = statements[0]
+    model = Model(name=name, path=path, header=header, select=select, inlined=select)
     _refuse_disagreement(model)
     return model
 
@@ -195,18 +213,23 @@ def load_models(directory: Path | None = None) -> dict[str, Model]:
     }
     if not found:
         raise ModelError(f"no models below {directory}: expected staging/, core/ and marts/")
-    for model in found.values():
-        _refuse_unknown_inputs(model, found)
     graph = {name: sorted(model.inputs & found.keys()) for name, model in sorted(found.items())}
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise ModelError(f"models read each other in a circle: {error.args[1]}") from error
+    views: dict[str, exp.Query] = {}
+    for name in order:
+        model = found[name] = replace(found[name], inlined=inline_views(found[name].select, views))
+        if model.is_view:
+            views[name] = model.inlined
+    for model in found.values():
+        _refuse_unknown_inputs(model, found)
     return {name: found[name] for name in order}
 
 
 def _refuse_unknown_inputs(model: Model, models: dict[str, Model]) -> None:
-    for table in sorted(model.inputs):
+    for table in sorted(model.inputs | model.tables):
         if table in SETTINGS_TABLES:
             continue
         if table == RAW_TABLE:
@@ -218,7 +241,7 @@ def _refuse_unknown_inputs(model: Model, models: dict[str, Model]) -> None:
                 f"{model.path.name}: reads {table}, which is neither a model nor one of "
                 f"{sorted({RAW_TABLE, *SETTINGS_TABLES})}"
             )
-        if model.refresh_key and model.refresh_key not in carried:
+        if model.refresh_key and table in model.tables and model.refresh_key not in carried:
             raise ModelError(
                 f"{model.path.name}: refresh_key {model.refresh_key} cannot work: {table} has no "
                 "such column, so the engine cannot tell which of its rows a slice needs. Choose a "

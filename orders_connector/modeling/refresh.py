@@ -91,7 +91,7 @@ class _Refresh:
                 "select model, code_version, file_version, input_version_id from ops.model_state"
             ).fetchall()
         }
-        self.settings_version = _settings_version(con)
+        self.settings_versions = _settings_versions(con)
         self.rebuilt_in_full: set[str] = set()
         # (upstream table, key) -> temporary table that holds the touched values of the key
         self.touched: dict[tuple[str, str], str] = {}
@@ -125,7 +125,7 @@ class _Refresh:
         """Rebuild the slices of `model` named in the table `stale`; note which rows changed."""
         key = str(model.refresh_key)
         where = f"{key} in (select {key} from {stale})"
-        carrying = frozenset(t for t in model.inputs - SETTINGS_TABLES if self._carries(t, key))
+        carrying = frozenset(t for t in model.tables - SETTINGS_TABLES if self._carries(t, key))
         versioned = frozenset(t for t in carrying if key == ORDER and self._carries(t, VERSION))
         for table in versioned:
             self._set_version_range(table, key, stale)
@@ -190,7 +190,7 @@ class _Refresh:
             self.full
             or known is None
             or known[0] != self._code_version(model)
-            or (not model.is_view and bool(model.inputs & self.rebuilt_in_full))
+            or (not model.is_view and bool(model.tables & self.rebuilt_in_full))
             or (not model.is_view and model.refresh_key is None and self._any_input_touched(model))
         )
 
@@ -198,7 +198,7 @@ class _Refresh:
         return any(
             self._count(table)
             for (upstream, _), table in self.touched.items()
-            if upstream in model.inputs
+            if upstream in model.tables
         )
 
     def _build_in_full(self, model: Model) -> ModelRefresh:
@@ -238,7 +238,7 @@ class _Refresh:
         parts = [
             f"select {key} from {table}"
             for (upstream, touched_key), table in self.touched.items()
-            if upstream in model.inputs and touched_key == key
+            if upstream in model.tables and touched_key == key
         ]
         if not parts:
             return ModelRefresh(model.name, "unchanged")
@@ -252,7 +252,7 @@ class _Refresh:
         return {
             model.refresh_key
             for model in self.models.values()
-            if model.refresh_key and table in model.inputs
+            if model.refresh_key and table in model.tables
         }
 
     def _touch(self, table: str, key: str, rows: str) -> None:
@@ -301,8 +301,8 @@ class _Refresh:
             )
 
     def _code_version(self, model: Model) -> str:
-        settings = self.settings_version if model.inputs & SETTINGS_TABLES else ""
-        return f"{model.code_version}{settings}"
+        read = sorted(model.tables & SETTINGS_TABLES)
+        return ".".join([model.code_version, *(self.settings_versions[table] for table in read)])
 
     def _remember(self, model: Model) -> None:
         text = model.path.read_bytes()
@@ -443,11 +443,12 @@ def _drop_forgotten(
     run.state = {name: state for name, state in run.state.items() if name in models}
 
 
-def _settings_version(con: duckdb.DuckDBPyConnection) -> str:
-    rows = [
-        con.execute(f"from {table} order by all").fetchall() for table in sorted(SETTINGS_TABLES)
-    ]
-    return sha256(repr(rows).encode()).hexdigest()[:16]
+def _settings_versions(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return a fingerprint of the content of each settings table."""
+    rows = {
+        table: con.execute(f"from {table} order by all").fetchall() for table in SETTINGS_TABLES
+    }
+    return {t: sha256(repr(found).encode()).hexdigest()[:16] for t, found in rows.items()}
 
 
 def _new_load_id() -> str:
@@ -468,7 +469,7 @@ def _stale_table(model: Model) -> str:
 
 @cache
 def _fast(model: Model) -> exp.Query:
-    return for_duckdb(model.select)
+    return for_duckdb(model.inlined)
 
 
 @cache

@@ -6,12 +6,24 @@ landing takes the spool apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-__all__ = ["ExportWindow", "Job", "PageSink", "PayloadContract", "Reading", "Walk", "Window"]
+__all__ = [
+    "Answered",
+    "ExportWindow",
+    "Job",
+    "Known",
+    "OrderReader",
+    "PageSink",
+    "PayloadContract",
+    "Reading",
+    "Step",
+    "Walk",
+    "Window",
+]
 
 
 @dataclass(frozen=True)
@@ -73,15 +85,29 @@ class PayloadContract:
 
     Attributes:
         orders_path: Where a page keeps its array of orders.
-        id_path: Where an order keeps its identity.
+        id_path: Where an order keeps its identity; where a part of an order keeps the order's.
         version_paths: Where an order keeps version_at, best first.
         shapes: JSON type (`ARRAY`, `OBJECT`) that each path has when it is there and not null.
+        part_path: Where a part that is sent on its own (a license) keeps its identity; None when
+            the rows are orders.
+        undated: Orders change without a later time. Then version_at is the latest of
+            `version_paths`, and a version that is no later than the one before it is dated by
+            when it was seen.
+        drifting: Keys below an object that change although the order does not, such as a customer's
+            number of orders: path of the object to the keys. The content hash leaves them out.
+        status_path: Where an order keeps its status; None when its settled state is not told.
+        settled: Statuses in which an order changes no more without a date that windows look at.
     """
 
     orders_path: str
     id_path: str
     version_paths: tuple[str, ...]
     shapes: Mapping[str, Literal["ARRAY", "OBJECT"]]
+    part_path: str | None = None
+    undated: bool = False
+    drifting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    status_path: str | None = None
+    settled: tuple[str, ...] = ()
 
 
 @dataclass
@@ -152,3 +178,93 @@ class Reading:
     def evidence(self) -> list[dict[str, Any]]:
         """Return walks and files as plain data."""
         return [asdict(walk) for walk in self.walks] + self.exports
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of a plan.
+
+    Attributes:
+        how: A word for the kind of requests, such as listing, seek, export, pages (of the listing,
+            for items), items (one by one) or windows.
+        calls: Requests it is expected to make.
+        what: What it brings, in words.
+    """
+
+    how: str
+    calls: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What earlier loads of an account left behind, as far as a reader asks for it.
+
+    Attributes:
+        covered: Proven windows, merged, oldest first.
+        watermarks: What the reader itself noted with its last proven readings, UTC.
+        profile: Answers of the account's probes, by capability.
+        unsettled: Returns the ids of orders whose newest version is not settled, newest first.
+    """
+
+    covered: Sequence[Window]
+    watermarks: Mapping[str, datetime]
+    profile: Mapping[str, str]
+    unsettled: Callable[[], list[str]]
+
+
+@dataclass
+class Answered:
+    """What the source said when it was asked for single orders.
+
+    Attributes:
+        gone: Ids of orders that are not there any more, with the answer as JSON.
+        unreadable: Ids whose answer cannot be used, with the reason.
+        stopped: What ended it before its time; other ids were not asked for.
+    """
+
+    gone: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    stopped: Exception | None = None
+
+
+class OrderReader(Protocol):
+    """How the orders of a source without exports are read: by windows, by id, or all of them.
+
+    A reader makes requests, puts pages into a sink and says what they prove. Each `Reading` that
+    it yields is a point at which all pages so far may be landed and their proof recorded, so a run
+    that stops is continued from there. Errors of the source are raised; what was read stays in the
+    sink.
+    """
+
+    @property
+    def contracts(self) -> Mapping[str, PayloadContract]:
+        """How the pages of each channel are laid out."""
+
+    def read(self, asked: Window, known: Known, pages: PageSink) -> AsyncGenerator[Reading]:
+        """Cover a window. The readings' `proven` windows together are what is covered."""
+
+    def reread(self, known: Known, pages: PageSink) -> AsyncGenerator[Reading]:
+        """Read again what may have changed without a date that `read` looks at."""
+
+    def read_all(self, pages: PageSink) -> AsyncGenerator[Reading]:
+        """Read every order there is.
+
+        Only the last reading says `read_everything`; the end of its `proven` is the moment, by the
+        source's clock, from which on each order is known as it stood then or later.
+        """
+
+    async def ask(self, ids: Sequence[str], pages: PageSink) -> Answered:
+        """Ask for orders by id; those that are there go into the sink."""
+
+    async def count(self) -> int | None:
+        """Ask how many orders the source has; None when it does not say."""
+
+    async def estimate(self, windows: Sequence[Window], known: Known, total: int) -> list[Step]:
+        """Say what `read` will cost, after a few questions.
+
+        Args:
+            windows: What is not covered yet.
+            known: As for `read`.
+            total: What `count` said, or else the orders that the warehouse knows.
+        """

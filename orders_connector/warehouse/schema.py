@@ -32,12 +32,18 @@ TABLES = {
             "position": ("integer", "Place on that page, from 1."),
             "loaded_at": ("timestamptz", "When it was landed."),
             "quarantine_reason": ("varchar", "Why the version cannot be read; NULL when it can."),
+            "part_id": (
+                "varchar",
+                "Which part of the order this is, where a source sends parts on their own (a"
+                " license); NULL for the order itself.",
+            ),
         },
     ),
     "raw.export_rows": (
-        "Which orders the last exports held, and how they stood; for comparisons by id.",
+        "Which orders the last exports and full readings held, and how they stood; for comparisons"
+        " by id.",
         {
-            "job_id": ("varchar", "ops.export_jobs."),
+            "job_id": ("varchar", "ops.export_jobs, or ops.reconciliations of a full reading."),
             "source": ("varchar", "Kind of API."),
             "account": ("varchar", "Configured account."),
             "order_key": ("bigint", "Hash of (source, account, order_id); slices, not identity."),
@@ -45,6 +51,7 @@ TABLES = {
             "version_at": ("timestamptz", "When the source says the version came to be."),
             "status": ("varchar", "Status as the source wrote it."),
             "total_minor": ("bigint", "What is left to pay, minor units."),
+            "part_id": ("varchar", "Part of the order; NULL for the order itself."),
         },
     ),
     "ops.extractions": (
@@ -242,6 +249,16 @@ TABLES = {
             "value": ("varchar", "One entry."),
         },
     ),
+    "ops.customer_map": (
+        "Which customers of different accounts are the same person; filled by the analyst, if at"
+        " all. Nothing is guessed.",
+        {
+            "source": ("varchar", "Kind of API."),
+            "account": ("varchar", "Configured account."),
+            "customer_key": ("varchar", "Customer id of the source."),
+            "person_key": ("varchar", "The person, by any name of your own."),
+        },
+    ),
     "ops.currencies": (
         "Currencies and their minor units.",
         {
@@ -254,25 +271,31 @@ SCHEMAS = ("raw", "ops", "staging", "core", "marts")
 
 
 def create_schema(con: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing; cheap when all is there."""
-    known = {
-        f"{schema}.{table}"
-        for schema, table in con.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal"
-        ).fetchall()
-    }
-    if known >= TABLES.keys():
+    """Create what is missing, columns of later versions too; cheap when all is there."""
+    known: dict[str, set[str]] = {}
+    for schema, table, column in con.execute(
+        "select schema_name, table_name, column_name from duckdb_columns() where not internal"
+    ).fetchall():
+        known.setdefault(f"{schema}.{table}", set()).add(column)
+    if all(known.get(table, set()) >= columns.keys() for table, (_, columns) in TABLES.items()):
         return
     con.begin()
     for schema in SCHEMAS:
         con.execute(f"create schema if not exists {schema}")
     for table, (comment, columns) in TABLES.items():
-        if table in known:
-            continue
-        typed = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
-        con.execute(f"create table {table} ({typed})")
-        con.execute(f"comment on table {table} is '{comment.replace(chr(39), chr(39) * 2)}'")
-        for name, (_, meaning) in columns.items():
-            text = meaning.replace("'", "''")
-            con.execute(f"comment on column {table}.{name} is '{text}'")
+        there = known.get(table, set())
+        if not there:
+            typed = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+            con.execute(f"create table {table} ({typed})")
+            con.execute(f"comment on table {table} is {_quoted(comment)}")
+        for name, (kind, meaning) in columns.items():
+            if name in there:
+                continue
+            if there:
+                con.execute(f"alter table {table} add column {name} {kind}")
+            con.execute(f"comment on column {table}.{name} is {_quoted(meaning)}")
     con.commit()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

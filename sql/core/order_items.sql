@@ -1,7 +1,7 @@
 /*
 description: >
-  The lines of every order as it stands now. Orders known from an export alone have none yet
-  (detail_level of core.orders).
+  The lines of every order as it stands now. Orders of which only the header is known
+  have none yet (detail_level of core.orders).
 grain: [source, account, order_id, line_no]
 refresh_key: order_key
 columns:
@@ -18,14 +18,17 @@ columns:
   product_id: Product id, as far as the line says.
   sku_id: SKU id, as far as the line says.
   product_name: Name as it stood on the line.
-  is_product: False for pseudo-items such as shipping.
-  quantity: Units.
+  is_product: False for lines that are no product of their own, such as shipping or the parts of a kit.
+  is_kit_component: True for a part of a kit, whose value stands on the kit's line.
+  quantity: Units; may have fractions.
   initial_quantity: Units before any discount added some; NULL when the source does not say.
+  quantity_refunded: Units refunded so far; NULL when the source knows no refunds.
   unit_price_minor: Price of one unit, minor units.
   gross_minor: Line amount before discounts, minor units.
   initial_amount_minor: Line amount before any discount added units; NULL when the source does not say.
   discount_minor: Item-level discounts, minor units.
   net_minor: Line amount after item-level discounts, minor units; order-level discounts are not spread here.
+  refunded_minor: Refunds of the line so far, minor units; NULL when the source knows no refunds.
 checks:
   - unique: [source, account, order_id, line_no]
   - not_null: [order_id, line_no, order_date, currency]
@@ -47,13 +50,16 @@ select
     i.sku_id,
     i.product_name,
     i.is_product,
+    i.is_kit_component,
     i.quantity,
     i.initial_quantity,
+    i.quantity_refunded,
     i.unit_price_minor,
     i.gross_minor,
     i.initial_amount_minor,
     i.discount_minor,
-    i.net_minor
+    i.net_minor,
+    i.refunded_minor
 from core.orders as o
-inner join staging.voucherify_order_items as i on i.order_key = o.order_key and i.version_id = o.version_id
+inner join staging.order_items as i on i.order_key = o.order_key and i.version_id = o.version_id
 where not o.is_deleted

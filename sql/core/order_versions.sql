@@ -1,7 +1,8 @@
 /*
 description: >
   Every version of every order with the time it was valid, so that a past evening can be asked for:
-  valid_from <= T and (T < valid_to or valid_to is null). Times are the source's, not the load's.
+  valid_from <= T and (T < valid_to or valid_to is null). Times are the source's; where it
+  does not say when a version came to be, the time it was first seen.
 grain: [source, account, order_id, version_id]
 refresh_key: order_key
 columns:
@@ -16,17 +17,21 @@ columns:
   is_current: True for the newest version of an order that is still there.
   order_date: Business date of this version.
   ordered_at: Time the order counted for in this version, UTC.
-  status: Common status in this version.
+  status: Common status in this version; created, pending, quote, paid, fulfilled, cancelled, other or unknown.
   source_status: Status as the source wrote it.
   is_recognised: True when this version counts as revenue.
   is_test: True for a test order.
+  gives_money: False when the source knows no money.
   currency: ISO 4217 code.
-  customer_key: Customer id of the source; NULL for guests.
+  customer_key: Identity of the customer at the source; NULL for guests.
   gross_minor: Amount before discounts, minor units.
   order_discount_minor: Order-level discounts, minor units.
   item_discount_minor: Item-level discounts, minor units.
   total_discount_minor: Both together, minor units.
-  net_minor: What is left to pay, minor units.
+  net_minor: Amount after discounts, minor units, as in core.orders.
+  total_minor: Grand total as the source reports it, minor units; NULL when it reports none beside net.
+  refunded_minor: All refunds up to this version, minor units; NULL when the source knows no refunds.
+  refund_state: none, partial or full; NULL when it cannot be told.
   content_hash: MD5 of the landed payload.
   channel: How the version came here.
   extraction_id: The extraction that brought it.
@@ -52,6 +57,7 @@ select
     n.source_status,
     n.is_recognised,
     n.is_test,
+    n.gives_money,
     n.currency,
     n.customer_key,
     n.gross_minor,
@@ -59,6 +65,9 @@ select
     n.item_discount_minor,
     n.total_discount_minor,
     n.net_minor,
+    n.total_minor,
+    n.refunded_minor,
+    n.refund_state,
     n.content_hash,
     n.channel,
     n.extraction_id,
@@ -77,6 +86,7 @@ from (
         v.source_status,
         v.is_recognised,
         v.is_test,
+        v.gives_money,
         v.currency,
         v.customer_key,
         v.gross_minor,
@@ -84,6 +94,9 @@ from (
         v.item_discount_minor,
         v.total_discount_minor,
         v.net_minor,
+        v.total_minor,
+        v.refunded_minor,
+        v.refund_state,
         v.content_hash,
         v.channel,
         v.extraction_id,
@@ -104,6 +117,7 @@ from (
             o.source_status,
             o.is_recognised,
             o.is_test,
+            o.gives_money,
             o.currency,
             o.customer_key,
             o.gross_minor,
@@ -111,11 +125,15 @@ from (
             o.item_discount_minor,
             o.total_discount_minor,
             o.net_minor,
+            o.total_minor,
+            o.refunded_minor,
+            o.refund_state,
             o.content_hash,
             o.channel,
+            o.detail_level,
             o.extraction_id,
             o.loaded_at,
-            max(case when o.channel not in ('export', 'gone') then 1 else 0 end) over (
+            max(case when o.detail_level = 'full' and o.channel <> 'gone' then 1 else 0 end) over (
                 partition by o.source, o.account, o.order_id, o.version_at
             ) as has_full,
             coalesce(max(case when o.channel = 'gone' then o.version_id end) over (
@@ -123,10 +141,10 @@ from (
             ), 0) > coalesce(max(case when o.channel <> 'gone' then o.version_id end) over (
                 partition by o.source, o.account, o.order_id
             ), 0) as is_deleted
-        from staging.voucherify_orders as o
+        from staging.orders as o
         where o.quarantine_reason is null
     ) as v
-    -- An export's header says nothing that the full version of the same time does not say.
-    where (v.channel <> 'export' or v.has_full = 0) and (v.channel <> 'gone' or v.is_deleted)
+    -- A header says nothing that the full version of the same time does not say.
+    where case when v.channel = 'gone' then v.is_deleted else v.detail_level = 'full' or v.has_full = 0 end
 ) as n
 where n.channel <> 'gone'

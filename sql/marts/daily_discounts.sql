@@ -1,7 +1,8 @@
 /*
 description: >
   What was given away per business date, on recognised orders: by order day, as known now. Order
-  level and item level stand side by side; together they are the total, so never add all three.
+  level and item level stand side by side; together they are the total, so never add all three. A
+  source that knows no money gives no rows.
 grain: [source, account, order_date, currency]
 refresh_key: order_date
 columns:
@@ -19,13 +20,13 @@ columns:
   order_level_discount_minor: Order-level discounts.
   item_level_discount_minor: Item-level discounts.
   total_discount_minor: All discounts.
-  effect_value_minor: Value of free units that discounts added, where the source says so.
+  effect_value_minor: Value of free units that discounts added; NULL when the source does not say.
   average_discount_minor: Discount per discounted order, rounded to a whole minor unit.
   discounted_net_minor: Net revenue of discounted orders.
   undiscounted_net_minor: Net revenue of the others; compare as an association, not as uplift.
-  orders_without_items: Recognised orders known from an export alone; units, redemptions and effect value lack them.
-  units: Units of products on recognised orders.
-  redemptions: Incentives on recognised orders.
+  orders_without_items: Recognised orders of which only the header is known; units, redemptions and effect value lack them.
+  units: Units of products on recognised orders whose items are known; NULL when those of none are.
+  redemptions: Incentives on recognised orders, as far as known; NULL when of none.
   depth_0_orders: Orders without discount.
   depth_0_5_orders: Orders with a discount of up to 5 % of their amount.
   depth_5_10_orders: Over 5 up to 10 %.
@@ -53,7 +54,7 @@ select
     cast(sum(o.order_discount_minor) as bigint) as order_level_discount_minor,
     cast(sum(o.item_discount_minor) as bigint) as item_level_discount_minor,
     cast(sum(o.total_discount_minor) as bigint) as total_discount_minor,
-    cast(coalesce(sum(o.effect_value_minor), 0) as bigint) as effect_value_minor,
+    cast(sum(o.effect_value_minor) as bigint) as effect_value_minor,
     case
         when count(*) filter (where o.total_discount_minor > 0) > 0 then cast(
             (2 * sum(o.total_discount_minor) + count(*) filter (where o.total_discount_minor > 0))
@@ -61,9 +62,9 @@ select
     end as average_discount_minor,
     cast(coalesce(sum(o.net_minor) filter (where o.total_discount_minor > 0), 0) as bigint) as discounted_net_minor,
     cast(coalesce(sum(o.net_minor) filter (where o.total_discount_minor = 0), 0) as bigint) as undiscounted_net_minor,
-    cast(count(*) filter (where o.detail_level = 'export') as bigint) as orders_without_items,
-    cast(coalesce(sum(o.units), 0) as bigint) as units,
-    cast(coalesce(sum(o.redemption_count), 0) as bigint) as redemptions,
+    cast(count(*) filter (where o.units is null) as bigint) as orders_without_items,
+    cast(sum(o.units) as bigint) as units,
+    cast(sum(o.redemption_count) as bigint) as redemptions,
     cast(count(*) filter (where o.total_discount_minor = 0) as bigint) as depth_0_orders,
     cast(count(*) filter (
         where o.total_discount_minor > 0 and 20 * o.total_discount_minor <= coalesce(o.gross_minor, 0)
@@ -84,5 +85,5 @@ select
         where o.total_discount_minor > 0 and 2 * o.total_discount_minor > coalesce(o.gross_minor, 0)
     ) as bigint) as depth_over_50_orders
 from core.orders as o
-where o.is_recognised and not o.is_test and not o.is_deleted
+where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money
 group by o.source, o.account, o.order_date, o.currency

@@ -1,7 +1,7 @@
 /*
 description: >
   What was sold per business date: by order day, as known now. Money is in minor units of the row's
-  currency and is never summed across currencies.
+  currency, is never summed across currencies, and is NULL where the source knows no money.
 grain: [source, account, order_date, currency]
 refresh_key: order_date
 columns:
@@ -10,21 +10,28 @@ columns:
   order_date: Business date in the account's time zone.
   currency: ISO 4217 code.
   minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
+  gives_money: False when the source knows no money; then every amount is NULL.
   orders_placed: Orders of the day, test orders excluded.
   orders_recognised: Of these, orders whose status counts as revenue.
-  orders_cancelled: Of these, cancelled orders.
+  orders_cancelled: Of these, cancelled orders; NULL where the source knows no money, and so no sale to cancel.
   orders_without_amount: Recognised orders whose amount the source does not say; they add nothing to the sums.
   gross_revenue_minor: Amount of recognised orders before discounts.
   discounts_minor: Discounts on recognised orders, order level and item level together.
-  net_revenue_minor: Recognised revenue after discounts.
-  pipeline_value_minor: Net amount of orders that are created and not yet paid.
+  net_revenue_minor: Recognised revenue after discounts; before shipping, tax and refunds where the source tells these apart.
+  shipping_minor: Shipping and handling on recognised orders, before its discount; NULL when the source does not say.
+  shipping_discount_minor: Discount on shipping and handling; NULL when the source does not say.
+  tax_minor: Tax on recognised orders; NULL when the source does not say.
+  total_minor: Grand total of recognised orders as the source reports it, shipping and tax included; NULL when it reports none.
+  refunds_minor: Refunds so far of the day's recognised orders, whenever they were made; NULL when the source knows none.
+  net_after_refunds_minor: Grand total less refunds, shipping and tax included in both; NULL when either is unknown.
+  pipeline_value_minor: Net amount of orders that are created or pending, and not yet paid; quotes are no orders yet.
   cancelled_value_minor: Gross amount of cancelled orders; gross, because a rollback undoes the discount.
   average_order_net_minor: Net revenue per recognised order, rounded to a whole minor unit.
   average_order_gross_minor: Gross revenue per recognised order, rounded to a whole minor unit.
   median_order_net_minor: Middle net amount of recognised orders; the lower one of two.
   p90_order_net_minor: Net amount that nine tenths of the recognised orders do not exceed.
-  units: Units of products on recognised orders whose items are known.
-  orders_without_items: Recognised orders known from an export alone; their units are not in the sum yet.
+  units: Units of products on recognised orders whose items are known; NULL when those of none are.
+  orders_without_items: Recognised orders of which only the header is known; their units are not in the sum yet.
   customers: Distinct known customers with a recognised order. Not additive over days.
   new_customer_orders: Recognised orders that are their customer's first.
   returning_customer_orders: Recognised orders that are not.
@@ -34,7 +41,11 @@ columns:
   guest_net_minor: Net revenue of orders without a customer.
 checks:
   - unique: [source, account, order_date, currency]
-  - not_null: [order_date, currency, orders_placed, net_revenue_minor]
+  - not_null: [order_date, currency, gives_money, orders_placed]
+  - formula: {name: revenue_is_known_where_the_source_gives_money, holds: "(net_revenue_minor is not null) = gives_money and (gross_revenue_minor is not null) = gives_money and (discounts_minor is not null) = gives_money"}
+  - formula: {name: split_revenue_is_known_where_the_source_gives_money, holds: "(new_customer_net_minor is not null) = gives_money and (returning_customer_net_minor is not null) = gives_money and (guest_net_minor is not null) = gives_money"}
+  - formula: {name: open_value_is_known_where_the_source_gives_money, holds: "(orders_cancelled is not null) = gives_money and (pipeline_value_minor is not null) = gives_money and (cancelled_value_minor is not null) = gives_money"}
+  - formula: {name: nothing_else_is_known_without_money, holds: "gives_money or coalesce(average_order_net_minor, average_order_gross_minor, median_order_net_minor, p90_order_net_minor, shipping_minor, shipping_discount_minor, tax_minor, total_minor, refunds_minor, net_after_refunds_minor) is null"}
   - formula: {name: gross_less_discounts_is_net, holds: "gross_revenue_minor - discounts_minor = net_revenue_minor", severity: warn}
   - formula: {name: customers_split_is_complete, holds: "new_customer_orders + returning_customer_orders + guest_orders = orders_recognised"}
   - formula: {name: customer_revenue_split_is_complete, holds: "new_customer_net_minor + returning_customer_net_minor + guest_net_minor = net_revenue_minor"}
@@ -45,22 +56,35 @@ select
     o.order_date,
     o.currency,
     cast(max(o.minor_unit_exponent) as integer) as minor_unit_exponent,
+    bool_or(o.gives_money) as gives_money,
     cast(count(*) as bigint) as orders_placed,
     cast(count(*) filter (where o.is_recognised) as bigint) as orders_recognised,
-    cast(count(*) filter (where o.status = 'cancelled') as bigint) as orders_cancelled,
+    case when bool_or(o.gives_money) then cast(count(*) filter (where o.status = 'cancelled') as bigint) end
+        as orders_cancelled,
     cast(count(*) filter (where o.is_recognised and o.net_minor is null) as bigint) as orders_without_amount,
-    cast(coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) as bigint) as gross_revenue_minor,
-    cast(coalesce(sum(o.total_discount_minor) filter (where o.is_recognised), 0) as bigint) as discounts_minor,
-    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) as bigint) as net_revenue_minor,
-    cast(coalesce(sum(o.net_minor) filter (where o.status = 'created'), 0) as bigint) as pipeline_value_minor,
-    cast(coalesce(sum(o.gross_minor) filter (where o.status = 'cancelled'), 0) as bigint) as cancelled_value_minor,
+    case when bool_or(o.gives_money) then cast(coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) as bigint) end
+        as gross_revenue_minor,
+    case when bool_or(o.gives_money) then cast(coalesce(sum(o.total_discount_minor) filter (where o.is_recognised), 0) as bigint) end
+        as discounts_minor,
+    case when bool_or(o.gives_money) then cast(coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) as bigint) end
+        as net_revenue_minor,
+    cast(sum(o.shipping_minor) filter (where o.is_recognised) as bigint) as shipping_minor,
+    cast(sum(o.shipping_discount_minor) filter (where o.is_recognised) as bigint) as shipping_discount_minor,
+    cast(sum(o.tax_minor) filter (where o.is_recognised) as bigint) as tax_minor,
+    cast(sum(o.total_minor) filter (where o.is_recognised) as bigint) as total_minor,
+    cast(sum(o.refunded_minor) filter (where o.is_recognised) as bigint) as refunds_minor,
+    cast(sum(o.total_minor - o.refunded_minor) filter (where o.is_recognised) as bigint) as net_after_refunds_minor,
+    case when bool_or(o.gives_money) then cast(coalesce(sum(o.net_minor) filter (where o.status in ('created', 'pending')), 0) as bigint) end
+        as pipeline_value_minor,
+    case when bool_or(o.gives_money) then cast(coalesce(sum(o.gross_minor) filter (where o.status = 'cancelled'), 0) as bigint) end
+        as cancelled_value_minor,
     case
-        when count(*) filter (where o.is_recognised) > 0 then cast(
+        when bool_or(o.gives_money) and count(*) filter (where o.is_recognised) > 0 then cast(
             (2 * coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) + count(*) filter (where o.is_recognised))
             // (2 * count(*) filter (where o.is_recognised)) as bigint)
     end as average_order_net_minor,
     case
-        when count(*) filter (where o.is_recognised) > 0 then cast(
+        when bool_or(o.gives_money) and count(*) filter (where o.is_recognised) > 0 then cast(
             (2 * coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) + count(*) filter (where o.is_recognised))
             // (2 * count(*) filter (where o.is_recognised)) as bigint)
     end as average_order_gross_minor,
@@ -68,18 +92,28 @@ select
         as median_order_net_minor,
     cast(min(o.net_minor) filter (where o.is_recognised and 10 * o.net_rank >= 9 * o.net_ranked) as bigint)
         as p90_order_net_minor,
-    cast(coalesce(sum(o.units) filter (where o.is_recognised), 0) as bigint) as units,
-    cast(count(*) filter (where o.is_recognised and o.detail_level = 'export') as bigint) as orders_without_items,
+    case
+        when count(*) filter (where o.is_recognised and o.units is null) = 0
+            or count(*) filter (where o.is_recognised and o.units is not null) > 0
+            then cast(coalesce(sum(o.units) filter (where o.is_recognised), 0) as bigint)
+    end as units,
+    cast(count(*) filter (where o.is_recognised and o.units is null) as bigint) as orders_without_items,
     cast(count(distinct o.customer_key) filter (where o.is_recognised) as bigint) as customers,
     cast(count(*) filter (where o.is_recognised and o.is_first_order) as bigint) as new_customer_orders,
     cast(count(*) filter (where o.is_recognised and not o.is_first_order) as bigint) as returning_customer_orders,
     cast(count(*) filter (where o.is_recognised and o.customer_key is null) as bigint) as guest_orders,
-    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and o.is_first_order), 0) as bigint)
-        as new_customer_net_minor,
-    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and not o.is_first_order), 0) as bigint)
-        as returning_customer_net_minor,
-    cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and o.customer_key is null), 0) as bigint)
-        as guest_net_minor
+    case
+        when bool_or(o.gives_money)
+            then cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and o.is_first_order), 0) as bigint)
+    end as new_customer_net_minor,
+    case
+        when bool_or(o.gives_money)
+            then cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and not o.is_first_order), 0) as bigint)
+    end as returning_customer_net_minor,
+    case
+        when bool_or(o.gives_money)
+            then cast(coalesce(sum(o.net_minor) filter (where o.is_recognised and o.customer_key is null), 0) as bigint)
+    end as guest_net_minor
 from (
     select
         c.source,
@@ -87,14 +121,19 @@ from (
         c.order_date,
         c.currency,
         c.minor_unit_exponent,
+        c.gives_money,
         c.status,
         c.is_recognised,
         c.customer_key,
         c.gross_minor,
         c.total_discount_minor,
         c.net_minor,
+        c.shipping_minor,
+        c.shipping_discount_minor,
+        c.tax_minor,
+        c.total_minor,
+        c.refunded_minor,
         c.units,
-        c.detail_level,
         s.is_first_order,
         row_number() over (
             partition by c.source, c.account, c.order_date, c.currency, c.is_recognised

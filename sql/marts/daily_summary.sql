@@ -1,7 +1,8 @@
 /*
 description: >
   The day in major units with its ratios: what a person reads. Ratios are NULL where there is nothing
-  to divide by; a discount rate is weighted (sum over sum). Rolling sums and growth count calendar days.
+  to divide by, amounts where the source knows no money; a discount rate is weighted (sum over sum).
+  Rolling sums and growth count calendar days.
 grain: [source, account, order_date, currency]
 materialized: view
 columns:
@@ -15,6 +16,8 @@ columns:
   gross_revenue: Recognised amount before discounts, major units.
   discounts: Discounts on recognised orders, major units.
   net_revenue: Recognised revenue after discounts, major units.
+  refunds: Refunds so far of the day's orders, major units; NULL when the source knows none.
+  net_after_refunds: Grand total less refunds, shipping and tax included, major units; NULL when either is unknown.
   pipeline_value: Net amount not yet paid, major units.
   cancelled_value: Gross amount of cancelled orders, major units.
   average_order_net: Net revenue per recognised order, major units.
@@ -50,6 +53,8 @@ select
     cast(r.gross_revenue_minor * r.unit as decimal(38, 3)) as gross_revenue,
     cast(r.discounts_minor * r.unit as decimal(38, 3)) as discounts,
     cast(r.net_revenue_minor * r.unit as decimal(38, 3)) as net_revenue,
+    cast(r.refunds_minor * r.unit as decimal(38, 3)) as refunds,
+    cast(r.net_after_refunds_minor * r.unit as decimal(38, 3)) as net_after_refunds,
     cast(r.pipeline_value_minor * r.unit as decimal(38, 3)) as pipeline_value,
     cast(r.cancelled_value_minor * r.unit as decimal(38, 3)) as cancelled_value,
     cast(r.average_order_net_minor * r.unit as decimal(38, 3)) as average_order_net,
@@ -105,6 +110,8 @@ from (
         m.gross_revenue_minor,
         m.discounts_minor,
         m.net_revenue_minor,
+        m.refunds_minor,
+        m.net_after_refunds_minor,
         m.pipeline_value_minor,
         m.cancelled_value_minor,
         m.average_order_net_minor,

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from orders_connector.landing.profiles import probed_at, read_profile, write_profile
-from orders_connector.sources.voucherify.probes import Answer
+from orders_connector.sources.source import ProbeAnswer
 from orders_connector.sources.voucherify.profile import Profile
 from orders_connector.warehouse.schema import create_schema
 
@@ -22,7 +22,7 @@ def con():
 
 
 def answers(**found):
-    return [Answer(capability, answer, "seen") for capability, answer in found.items()]
+    return [ProbeAnswer(capability, answer, "seen") for capability, answer in found.items()]
 
 
 def test_what_was_stored_comes_back(con):

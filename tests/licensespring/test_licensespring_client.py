@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from orders_connector.accounts import LicenseSpringAccount
+from orders_connector.sources.licensespring.account import LicenseSpringAccount
 from orders_connector.errors import (
     ConfigurationError,
     ConnectionFailed,

@@ -331,6 +331,13 @@ def test_exports_beyond_the_parallel_limit_wait(start, connect):
     assert client.get(f"/v1/exports/{two}").json()["status"] == "IN_PROGRESS"
 
 
+def test_an_export_that_nobody_asks_for_does_not_block_the_queue(start, connect):
+    client = connect(start(switches=Switches(export_parallel=1)))
+    _, two = (client.post("/v1/orders/export", json={}).json()["id"] for _ in range(2))
+    seen = [client.get(f"/v1/exports/{two}").json()["status"] for _ in range(4)]
+    assert seen == ["SCHEDULED", "SCHEDULED", "IN_PROGRESS", "DONE"]
+
+
 def test_role_may_forbid_exports(start, connect):
     answer = connect(start(switches=Switches(export_allowed="no"))).post(
         "/v1/orders/export", json={}

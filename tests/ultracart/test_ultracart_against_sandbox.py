@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from orders_connector.accounts import UltraCartAccount
+from orders_connector.sources.ultracart.account import UltraCartAccount
 from orders_connector.errors import (
     CredentialsRejected,
     NotFound,

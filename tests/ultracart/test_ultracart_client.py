@@ -23,7 +23,7 @@ from ultracart.model.order_query import OrderQuery
 from ultracart.model.order_query_batch import OrderQueryBatch
 from ultracart.model.order_summary import OrderSummary
 
-from orders_connector.accounts import UltraCartAccount, UltraCartOAuth
+from orders_connector.sources.ultracart.account import UltraCartAccount, UltraCartOAuth
 from orders_connector.errors import (
     ConfigurationError,
     ConnectionFailed,

@@ -18,7 +18,7 @@ import voucherify
 from pydantic import SecretStr
 from voucherify import models as sdk_models
 
-from orders_connector.config import Credentials, VoucherifyAccount
+from orders_connector.sources.voucherify.account import Credentials, VoucherifyAccount
 from orders_connector.errors import (
     ConfigurationError,
     ConnectionFailed,

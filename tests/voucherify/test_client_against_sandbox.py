@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders_connector.config import VoucherifyAccount
+from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.errors import (
     ConnectionFailed,
     CredentialsRejected,

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from orders_connector.accounts import LicenseSpringAccount
 from orders_connector.answers import TypedAnswer
 from orders_connector.http import Transport
+from orders_connector.sources.licensespring.account import LicenseSpringAccount
 from orders_connector.sources.licensespring.auth import ApiKeyAuth
 from orders_connector.sources.licensespring.endpoints import (
     MAX_LIMIT,

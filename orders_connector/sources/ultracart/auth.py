@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator, Callable, Generator
 import httpx
 from pydantic import SecretStr
 
-from orders_connector.accounts import UltraCartOAuth
 from orders_connector.answers import error_for
 from orders_connector.errors import CredentialsRejected, RequestRejected, UnreadableAnswer
+from orders_connector.sources.ultracart.account import UltraCartOAuth
 
 __all__ = ["API_VERSION", "TOKEN_PATH", "VERSION_HEADER", "OAuthAuth", "SimpleKeyAuth"]
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from orders_connector.accounts import UltraCartAccount
 from orders_connector.answers import TypedAnswer
 from orders_connector.http import Transport
+from orders_connector.sources.ultracart.account import UltraCartAccount
 from orders_connector.sources.ultracart.auth import OAuthAuth, SimpleKeyAuth
 from orders_connector.sources.ultracart.endpoints import (
     DEFAULT_LIMIT,

@@ -14,8 +14,8 @@ import httpx
 from pydantic import SecretStr
 
 from orders_connector.answers import error_for
-from orders_connector.config import Credentials
 from orders_connector.errors import UnreadableAnswer
+from orders_connector.sources.voucherify.account import Credentials
 
 __all__ = ["LOADER_SCOPE", "TOKEN_PATH", "KeyPairAuth", "OAuthAuth", "token_form"]
 

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
 from orders_connector.answers import Answer
-from orders_connector.config import VoucherifyAccount
 from orders_connector.errors import JobFailed, JobUnfinished, RetriableSourceError
 from orders_connector.http import Transport
+from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.sources.voucherify.auth import KeyPairAuth, OAuthAuth
 from orders_connector.sources.voucherify.endpoints import (
     MAX_IMPORT,
@@ -285,6 +285,6 @@ def _parsed(text: str | None) -> datetime:
     """Parse a time of an answer; what cannot be parsed counts as long ago."""
     try:
         moment = datetime.fromisoformat(text or "")
-    except ValueError:
+    except (TypeError, ValueError):
         return datetime.min.replace(tzinfo=UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

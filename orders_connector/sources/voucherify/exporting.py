@@ -265,7 +265,7 @@ class Exporting:
 
 
 def _id(export: Export) -> str:
-    if not export.id:
+    if not isinstance(export.id, str) or not export.id:
         raise JobFailed("the source started an export without telling its id; run again")
     return export.id
 
@@ -302,6 +302,6 @@ def _stamp(moment: datetime) -> str:
 def _time(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

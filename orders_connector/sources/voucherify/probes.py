@@ -30,15 +30,15 @@ from orders_connector.errors import (
     PermissionDenied,
     RequestRejected,
 )
+from orders_connector.sources.source import NOT_SEEN, UNKNOWN, ProbeAnswer
 from orders_connector.sources.voucherify.client import TypedAnswer, VoucherifyClient
 from orders_connector.sources.voucherify.models import Export, Order, OrderList
 from orders_connector.sources.voucherify.profile import Profile
 
-__all__ = ["MOST_CALLS", "NOT_SEEN", "UNKNOWN", "Answer", "probe"]
+__all__ = ["MOST_CALLS", "probe"]
 
 # The first page 2, sorts 3, filter 1, slash 1, export 9, pages 8, and a token where OAuth is used.
 MOST_CALLS = 25
-UNKNOWN, NOT_SEEN = "unknown", "not seen"
 
 PAGE_SIZE = 100
 PAGE_CALLS = 8  # a cap below the documented page 100 is then known to the page
@@ -59,22 +59,7 @@ IN_THE_FILE = (
 )
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What was found about one capability.
-
-    Attributes:
-        capability: A field of `Profile`.
-        answer: Its value in a word or a number, `not seen`, or `unknown` after an error.
-        evidence: By which request, or the error.
-    """
-
-    capability: str
-    answer: str
-    evidence: str
-
-
-async def probe(client: VoucherifyClient, folder: Path) -> list[Answer]:
+async def probe(client: VoucherifyClient, folder: Path) -> list[ProbeAnswer]:
     """Ask an account about every capability of `Profile`.
 
     A question is only asked when its requests still fit into `MOST_CALLS`. Requests that have to
@@ -129,12 +114,12 @@ class _Probing:
         self._calls_before = client.transport.calls
         self._uncounted = 0
         self._page_calls = 0
-        self._found: dict[str, Answer] = {}
+        self._found: dict[str, ProbeAnswer] = {}
         self._newest: list[Order] = []
         self._total: int | None = None
         self._now = datetime.now(UTC)
 
-    async def answers(self) -> list[Answer]:
+    async def answers(self) -> list[ProbeAnswer]:
         steps: list[tuple[Callable[[], Awaitable[None]], tuple[str, ...]]] = [
             (self._first_page, ("rate_headers", "default_sort")),
             (self._null_sort, ("nulls_in_updated_sort",)),
@@ -153,7 +138,7 @@ class _Probing:
         return [self._found[field.name] for field in fields(Profile)]
 
     def _note(self, capability: str, answer: str, evidence: str) -> None:
-        self._found[capability] = Answer(capability, answer, evidence)
+        self._found[capability] = ProbeAnswer(capability, answer, evidence)
 
     def _admit(self, calls: int = 1) -> None:
         used = self._client.transport.calls - self._calls_before + self._uncounted
