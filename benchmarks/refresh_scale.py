@@ -25,12 +25,15 @@ STATUSES = ("CANCELED", "FULFILLED", "PAID")
 # Version `$version` of `$picked` orders, spread evenly over the last `$last` of all `$orders`, as
 # landing would store them. Ids are random, creation times rise evenly over the whole history.
 FILL = """
-    insert into raw.order_payloads
+    insert into raw.order_payloads (
+        version_id, order_key, source, account, order_id, version_at, content_hash, payload,
+        channel, extraction_id, page, position, loaded_at
+    )
     select
         $newest + row_number() over (order by n),
         (md5_number_lower('voucherify/' || $account || '/' || id) >> 1)::bigint,
         'voucherify', $account, id, updated_at, md5(payload), payload,
-        'list', 'version ' || $version, 1, 1, updated_at, null
+        'list', 'version ' || $version, 1, 1, updated_at
     from (
         select n, id, updated_at, json_object(
             'id', id,

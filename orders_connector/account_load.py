@@ -32,7 +32,15 @@ from orders_connector.turns import turn
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows, transaction
 
-__all__ = ["AccountLoad", "Commit", "Strategy", "account_of", "exports_folder", "open_account"]
+__all__ = [
+    "AccountLoad",
+    "Commit",
+    "Strategy",
+    "account_of",
+    "count_unnamed",
+    "exports_folder",
+    "open_account",
+]
 
 T = TypeVar("T")
 Strategy = Literal["listing", "export", "hydration", "reconciliation", "erasure", "probe", "plan"]
@@ -69,7 +77,7 @@ class Commit:
     @property
     def unnamed(self) -> int:
         """Orders in quarantine without an identity; a broken line of an export is none of them."""
-        return _unnamed(self.con, self.load.account)
+        return count_unnamed(self.con, self.load.account)
 
 
 @dataclass
@@ -104,7 +112,7 @@ class AccountLoad:
     def unnamed_orders(self) -> int:
         """Return how many orders are in quarantine without an identity."""
         with warehouse_connection(self.settings) as con:
-            return _unnamed(con, self.account)
+            return count_unnamed(con, self.account)
 
     def limit(self, plan: Plan) -> None:
         """Write into a plan what limits its requests, and what one run will get done of it."""
@@ -175,7 +183,11 @@ class AccountLoad:
         return extraction_id
 
 
-def _unnamed(con: duckdb.DuckDBPyConnection, account: Account) -> int:
+def count_unnamed(con: duckdb.DuckDBPyConnection, account: Account) -> int:
+    """Return how many orders are in quarantine without an identity.
+
+    A broken line of an export, or a part of an order, is none of them.
+    """
     return count_rows(
         con,
         "ops.quarantine",

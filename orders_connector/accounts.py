@@ -24,6 +24,7 @@ from orders_connector.hosts import host_of, is_loopback
 __all__ = [
     "Account",
     "BaseUrl",
+    "Currency",
     "Hosts",
     "Table",
     "Texts",
@@ -62,6 +63,7 @@ def _list_from_text(value: object) -> object:
     return value
 
 
+Currency = Annotated[str, AfterValidator(_known_currency)]
 TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_list_from_text)]
 Hosts = Annotated[
@@ -98,9 +100,7 @@ class Account(Table):
         pattern=r"^[a-z][a-z0-9_]*$",
         description="a table name of lower-case letters, digits and _, starting with a letter",
     )
-    currency: Annotated[str, AfterValidator(_known_currency)] = Field(
-        description='an ISO 4217 code, such as "EUR"'
-    )
+    currency: Currency = Field(description='an ISO 4217 code, such as "EUR"')
     minor_unit_exponent: int = Field(
         default_factory=lambda known: get_currency_precision(known["currency"]),
         ge=0,
@@ -137,6 +137,11 @@ class Account(Table):
     def allowed_hosts(self) -> frozenset[str]:
         """Each ``host[:port]`` that may be sent credentials."""
         return frozenset({host_of(self.resolved_base_url)})
+
+    @property
+    def pace(self) -> str:
+        """Limits that loads keep because the source tells none, in words; empty when it does."""
+        return ""
 
     @property
     def secret_settings(self) -> tuple[str, ...]:

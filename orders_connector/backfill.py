@@ -4,7 +4,7 @@ A *snapshot* exports every order. It proves itself: the listing says how many or
 the files must hold as many different ones. A file that was cut off silently is noticed that way,
 and its window is exported again in halves. A *range* exports one window of version_at, by
 `updated_at` and, for orders that were never updated, by `created_at`. It is trusted where its
-files are no longer than files that a snapshot proved to be whole; otherwise a snapshot is made.
+files are shorter than one that a snapshot proved to be whole; otherwise a snapshot is made.
 """
 
 from __future__ import annotations
@@ -195,7 +195,8 @@ class Backfill:
                 window = ExportWindow(date_field, gap.start, gap.end)
                 until = await self._export(window, (gap.start, gap.end or LATEST))
                 known_until = min(known_until, until)
-            if any(rows > trusted for _, _, rows in self._landed(date_field)):
+            # A file as long as the longest one may have been cut off at just that length.
+            if any(rows >= max(trusted, 1) for _, _, rows in self._landed(date_field)):
                 logger.info("no file of this length was proven whole yet: making a snapshot")
                 return None
         return known_until

@@ -32,6 +32,8 @@ __all__ = ["Account", "Schedule", "Settings", "Warehouse"]
 
 CONFIG_VARIABLE = "ORDERS_CONFIG"
 DEFAULT_FILE = "orders.toml"
+# Dagster names what is made for an account `<account>_<word>...`.
+WORDS_OF_DAGSTER = ("exported", "hydrated", "reconciliation")
 
 
 class Warehouse(Table):
@@ -142,6 +144,16 @@ class Settings(BaseSettings):
             for name, account in accounts.items()
         }
         return {**values, "accounts": named}
+
+    @model_validator(mode="after")
+    def _names_apart(self) -> Self:
+        taken = {f"{name}_{word}": name for name in self.accounts for word in WORDS_OF_DAGSTER}
+        for name in taken.keys() & self.accounts.keys():
+            raise ValueError(
+                f"accounts.{name}: what Dagster makes for accounts.{taken[name]} has this name "
+                "already; choose another one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _default_time_zone(self) -> Self:
@@ -264,6 +276,8 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str, value: obj
         return f"{place}: missing{allowed}"
     # The pattern itself helps nobody; what is allowed says the same in words.
     reason = "not allowed" if "pattern" in kind else message.removeprefix("Value error, ")
+    if not loc:
+        return reason
     if field is None or key.endswith("_env") or len(loc) < 2:
         return f"{place}: {reason}{allowed}"
     return f"{place} = {redact(repr(value))}: {reason}{allowed}"

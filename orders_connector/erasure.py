@@ -7,7 +7,6 @@ anew, as a deleted row stays on disk otherwise. What stands at the source is not
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -18,16 +17,29 @@ from typing import Any
 
 import duckdb
 
-from orders_connector.account_load import AccountLoad, account_of, exports_folder, open_account
+from orders_connector.account_load import (
+    AccountLoad,
+    account_of,
+    count_unnamed,
+    exports_folder,
+    open_account,
+)
 from orders_connector.config import Account, Settings
-from orders_connector.errors import FatalSourceError, NotFound, WarehouseError
+from orders_connector.customer_traces import (
+    Wanted,
+    find_traces,
+    other_orders_named,
+    text_pattern,
+)
+from orders_connector.errors import FatalSourceError, WarehouseError
 from orders_connector.landing.coverage import ExtractionRecord, load_state, record_extraction
-from orders_connector.landing.raw_log import GONE, Landed
+from orders_connector.landing.raw_log import Landed
 from orders_connector.landing.settings_tables import write_settings
 from orders_connector.load import publish_warehouse
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.refresh import refresh_within
 from orders_connector.sources.base import Reading, Window
+from orders_connector.sources.registry import source_of
 from orders_connector.turns import turn
 from orders_connector.warehouse.compact import rewrite_warehouse
 from orders_connector.warehouse.configured import warehouse_connection
@@ -49,7 +61,9 @@ class Certificate:
         versions: Versions removed.
         referrals: Orders of others that named the customer as referrer.
         business_dates: Business dates that were restated.
-        mentions: Orders of others whose text still holds the id elsewhere, such as in metadata.
+        mentions: Orders of others whose text still holds the id or the address elsewhere, such as
+            in metadata.
+        related: Orders that are left and share an id or an e-mail address with those removed.
         files: Files that were written anew.
     """
 
@@ -62,14 +76,16 @@ class Certificate:
     referrals: int
     business_dates: int
     mentions: int
+    related: int
     files: tuple[Path, ...]
 
 
 def erase_customer(
     settings: Settings,
     account_name: str,
-    customer_id: str,
+    customer_key: str | None,
     *,
+    email: str | None = None,
     keep_at_source: bool = False,
     doing: Callable[[str], None] | None = None,
     **transport: Any,  # noqa: ANN401 - arguments of Transport
@@ -81,7 +97,9 @@ def erase_customer(
     Args:
         settings: All settings.
         account_name: The account the customer belongs to.
-        customer_id: The source's id of the customer.
+        customer_key: As in `core.orders`: the source's id of the customer, or `email:<SHA-256>`;
+            None to go by the address alone.
+        email: The customer's e-mail address, in any case.
         keep_at_source: Do not ask whether the source still has the orders; needs no keys.
         doing: Told what is going on, in words.
         **transport: Overrides for the account's transport.
@@ -94,17 +112,18 @@ def erase_customer(
         ModelError: a model failed; nothing was removed.
         WarehouseLocked: another process holds the warehouse or loads this account.
         WarehouseError: the rows are removed, the files could not be written anew.
-        ValueError: the id is empty.
+        ValueError: neither an id nor an address is given, or one is empty.
     """
-    if not customer_id:
-        raise ValueError("the customer's id is empty")
+    wanted = Wanted(customer_key, email)
+    if "" in (customer_key, wanted.address) or (customer_key is None and email is None):
+        raise ValueError("the customer's id or e-mail address is empty")
     tell = doing or (lambda _: None)
     account = account_of(settings, account_name)
 
     async def work(load: AccountLoad) -> Certificate:
         tell("asking the source")
-        calls = await _refuse_if_there(load, customer_id)
-        return _erase(settings, account, customer_id, calls, tell)
+        calls = await _refuse_if_there(load, wanted)
+        return _erase(settings, account, wanted, calls, tell)
 
     if not keep_at_source:
         return open_account(settings, account_name, work, doing=doing, **transport)
@@ -115,7 +134,7 @@ def erase_customer(
         on_wait=transport.get("on_wait"),
     ):
         shutil.rmtree(exports_folder(settings, account), ignore_errors=True)
-        return _erase(settings, account, customer_id, _Calls(datetime.now(UTC)), tell)
+        return _erase(settings, account, wanted, _Calls(datetime.now(UTC)), tell)
 
 
 @dataclass
@@ -127,22 +146,19 @@ class _Calls:
     bytes_received: int = 0
 
 
-async def _refuse_if_there(load: AccountLoad, customer_id: str) -> _Calls:
+async def _refuse_if_there(load: AccountLoad, wanted: Wanted) -> _Calls:
     """Ask the source for some of the orders; what it still has, the next load would bring back."""
     account, transport = load.account, load.client.transport
+    source = source_of(account.source)
     asking = _Calls(datetime.now(UTC))
     with warehouse_connection(load.settings) as con:
-        _find(con, account, customer_id)
+        find_traces(con, account, wanted)
         ids = con.execute(
             "select order_id from states where not is_gone order by newest desc limit ?", [ASKED]
         ).fetchall()
     there = 0
     for (order_id,) in ids:
-        try:
-            await load.client.get_order(order_id)
-            there += 1
-        except NotFound:
-            continue
+        there += await source.is_there(load.client, order_id)
     asking.calls, asking.bytes_received = transport.calls, transport.bytes_received
     if there:
         with warehouse_connection(load.settings) as con, transaction(con):
@@ -150,9 +166,9 @@ async def _refuse_if_there(load: AccountLoad, customer_id: str) -> _Calls:
         raise FatalSourceError(
             f"The source still has {there} of {len(ids)} orders of this customer that it was asked "
             "for, so loads would bring them back. Nothing was removed. Erase the customer there "
-            "first (permanent deletion) and run again; or pass --keep-at-source to erase here all "
-            "the same: an order that a later load reads, as it changed or stands on a page with "
-            "new ones, comes back then.",
+            f"first ({source.customers.erased_by}) and run again; or pass --keep-at-source to "
+            "erase here all the same: an order that a later load reads, as it changed or stands "
+            "on a page with new ones, comes back then.",
             account=account.name,
         )
     return asking
@@ -161,11 +177,11 @@ async def _refuse_if_there(load: AccountLoad, customer_id: str) -> _Calls:
 def _erase(
     settings: Settings,
     account: Account,
-    customer_id: str,
+    wanted: Wanted,
     asking: _Calls,
     tell: Callable[[str], None],
 ) -> Certificate:
-    certificate = _remove(settings, account, customer_id, asking, tell)
+    certificate = _remove(settings, account, wanted, asking, tell)
     try:
         tell("writing the warehouse anew")
         rewrite_warehouse(settings)
@@ -183,27 +199,23 @@ def _erase(
 def _remove(
     settings: Settings,
     account: Account,
-    customer_id: str,
+    wanted: Wanted,
     asking: _Calls,
     tell: Callable[[str], None],
 ) -> Certificate:
     """Remove rows, rebuild models and leave the certificate, in one transaction."""
     models = load_models()
-    who = {"source": account.source, "account": account.name}
     with warehouse_connection(settings) as con, transaction(con):
         write_settings(con, settings)
         tell("looking for the customer")
-        _find(con, account, customer_id)
+        find_traces(con, account, wanted)
         orders, versions, referrals = _counts(con)
-        known = count_rows(con, "states", "not is_gone")
-        unnamed = _delete(con, who, customer_id)
-        # The content hash stays that of the text as sent, so that the same text, read again, is
-        # known and is not stored again with the referrer in it.
-        con.execute(
-            "update raw.order_payloads set payload = json_merge_patch(payload,"
-            """ '{"referrer_id": null, "referrer": null}')"""
-            " where version_id in (select version_id from changed where not is_removed)"
-        )
+        known = count_rows(con, "states", "is_known")
+        pattern = text_pattern(con, wanted)
+        unnamed = _delete(con, account, pattern)
+        _take_out_referrals(con, account)
+        related = other_orders_named(con, account)
+        _forget_person(con, account, wanted)
         if orders or unnamed or asking.calls:
             _record(con, account, asking, "complete", removed=known, unnamed=unnamed)
         report = refresh_within(
@@ -218,7 +230,8 @@ def _remove(
             versions=versions,
             referrals=referrals,
             business_dates=len(report.restated),
-            mentions=_mentions(con, who, customer_id),
+            mentions=_mentions(con, account, pattern),
+            related=related,
             files=(settings.warehouse.path, settings.warehouse.published),
         )
         con.execute(
@@ -237,68 +250,6 @@ def _remove(
     return certificate
 
 
-def _find(con: duckdb.DuckDBPyConnection, account: Account, customer_id: str) -> None:
-    """Make the temporary tables `states` and `changed`.
-
-    `states` has the orders that named the customer in any version, with whether they are gone at
-    the source. `changed` has the raw versions to remove, and those of others that name the
-    customer as referrer.
-    """
-    who = {"source": account.source, "account": account.name}
-    con.execute(
-        """
-        create or replace temp table named as
-        select version_id, order_key, order_id, is_customer, is_referrer
-        from (
-            select version_id, order_key, order_id,
-                coalesce(v[1] = $customer, false) or coalesce(v[2] = $customer, false)
-                    as is_customer,
-                coalesce(v[3] = $customer, false) or coalesce(v[4] = $customer, false)
-                    as is_referrer
-            from (
-                select version_id, order_key, order_id, json_extract_string(
-                    payload,
-                    ['$.customer_id', '$.customer.id', '$.referrer_id', '$.referrer.id']
-                ) as v
-                from raw.order_payloads
-                where source = $source and account = $account
-            )
-        )
-        where is_customer or is_referrer
-        """,
-        who | {"customer": customer_id},
-    )
-    con.execute(
-        f"""
-        create or replace temp table states as
-        select order_key, order_id, max(version_id) as newest,
-            arg_max(channel, version_id) = '{GONE}' as is_gone
-        from raw.order_payloads
-        where source = $source and account = $account
-            and (order_key, order_id) in (
-                select (order_key, order_id) from named where is_customer
-            )
-        group by order_key, order_id
-        """,
-        who,
-    )
-    con.execute(
-        """
-        create or replace temp table changed as
-        select version_id, order_key, order_id, true as is_removed
-        from raw.order_payloads
-        where source = $source and account = $account
-            and (order_key, order_id) in (select (order_key, order_id) from states)
-        union all
-        select version_id, order_key, order_id, false as is_removed
-        from named
-        where is_referrer
-            and (order_key, order_id) not in (select (order_key, order_id) from states)
-        """,
-        who,
-    )
-
-
 def _counts(con: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     """Return orders and versions to remove, and orders of others to change."""
     rows = con.execute(
@@ -309,8 +260,9 @@ def _counts(con: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     return orders, versions, referrals
 
 
-def _delete(con: duckdb.DuckDBPyConnection, who: dict[str, str], customer_id: str) -> int:
-    """Delete what `changed` and `states` name; return how many nameless rows went with it."""
+def _delete(con: duckdb.DuckDBPyConnection, account: Account, pattern: str) -> int:
+    """Delete what `changed` and `states` name; return how many nameless orders went with it."""
+    who = {"source": account.source, "account": account.name}
     con.execute(
         "delete from raw.order_payloads"
         " where version_id in (select version_id from changed where is_removed)"
@@ -321,33 +273,60 @@ def _delete(con: duckdb.DuckDBPyConnection, who: dict[str, str], customer_id: st
             " and order_id in (select order_id from states)",
             who,
         )
-    rows = con.execute(
+    before = count_unnamed(con, account)
+    con.execute(
         "delete from ops.quarantine where source = $source and account = $account"
         " and order_id is null and regexp_matches(content, $pattern)",
-        who | {"pattern": _pattern(customer_id)},
-    ).fetchall()
-    return int(rows[0][0])
+        who | {"pattern": pattern},
+    )
+    return before - count_unnamed(con, account)
 
 
-def _mentions(con: duckdb.DuckDBPyConnection, who: dict[str, str], customer_id: str) -> int:
+def _take_out_referrals(con: duckdb.DuckDBPyConnection, account: Account) -> None:
+    """Take the customer out of orders of others.
+
+    The content hash stays that of the text as sent, so that the same text, read again, is known
+    and is not stored again with the referrer in it.
+    """
+    keys = source_of(account.source).customers.referrer_keys
+    con.execute(
+        "update raw.order_payloads set payload = json_merge_patch(payload, $patch::json)"
+        " where version_id in (select version_id from changed where not is_removed)",
+        {"patch": json.dumps(dict.fromkeys(keys))},
+    )
+
+
+def _forget_person(con: duckdb.DuckDBPyConnection, account: Account, wanted: Wanted) -> None:
+    """Delete the customer's keys from the map of persons, but those that other orders have."""
+    con.execute(
+        """
+        delete from ops.customer_map
+        where source = $source and account = $account
+            and (
+                customer_key in ($customer, 'email:' || sha256($address))
+                or (
+                    customer_key in (select unnest(keys) from named where is_customer)
+                    and customer_key not in (select key from keys_left)
+                )
+            )
+        """,
+        {
+            "source": account.source,
+            "account": account.name,
+            "customer": wanted.customer_key,
+            "address": wanted.address,
+        },
+    )
+
+
+def _mentions(con: duckdb.DuckDBPyConnection, account: Account, pattern: str) -> int:
     rows = con.execute(
         "select count(distinct (order_key, order_id)) from raw.order_payloads"
         " where source = $source and account = $account"
         " and regexp_matches(payload::varchar, $pattern)",
-        who | {"pattern": _pattern(customer_id)},
+        {"source": account.source, "account": account.name, "pattern": pattern},
     ).fetchall()
     return int(rows[0][0])
-
-
-def _pattern(customer_id: str) -> str:
-    """Return a pattern for the id in JSON text that does not match longer ids."""
-    spellings = {
-        customer_id,
-        json.dumps(customer_id)[1:-1],
-        json.dumps(customer_id, ensure_ascii=False)[1:-1],
-    }
-    words = "|".join(re.escape(spelling) for spelling in sorted(spellings))
-    return f"(^|[^A-Za-z0-9_-])({words})([^A-Za-z0-9_-]|$)"
 
 
 def _record(

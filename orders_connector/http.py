@@ -25,7 +25,12 @@ import httpx
 import tenacity
 
 from orders_connector.answers import Answer, looks_like_json
-from orders_connector.errors import QuotaExhausted, RateLimited, RetriableSourceError
+from orders_connector.errors import (
+    QuotaExhausted,
+    RateLimited,
+    RetriableSourceError,
+    SourceError,
+)
 from orders_connector.hosts import host_of
 from orders_connector.metering import PER_RUN, Meter
 from orders_connector.rate import RateWindow
@@ -167,6 +172,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
         expect: Expected = "json",
+        refusal: Callable[[Answer], SourceError | None] = lambda _: None,
     ) -> Answer:
         """Send a request until it is answered or there is no point in going on.
 
@@ -182,6 +188,8 @@ class Transport:
                 PUT and DELETE.
             expect: ``json`` checks cheaply that the body is a whole JSON object or array; ``text``
                 that it is no web page; ``bytes`` and ``none`` check nothing.
+            refusal: Finds an error that the source put into an answer of good status; the request
+                is repeated where its kind says so.
 
         Returns:
             The answer with the whole body.
@@ -194,7 +202,10 @@ class Transport:
         call = self._call(method, path_or_url, params, json, data, headers, idempotent, expect)
 
         async def attempt() -> Answer:
-            return await self._fetch(call)
+            answer = await self._fetch(call)
+            if error := refusal(answer):
+                raise error
+            return answer
 
         return await self._until_it_works(attempt)
 

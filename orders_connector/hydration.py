@@ -36,8 +36,9 @@ __all__ = ["Hydrated", "hydrate", "waiting_orders"]
 logger = logging.getLogger(__name__)
 
 PAGES_PER_COMMIT = 25
-# A page is worth its call when it holds more orders than a call for one brings.
-WORTH_A_PAGE, FRUITLESS_PAGES = 2, 3
+# One order is worth a page, as it is worth a call of its own. Many may stand behind a few pages
+# with one or none, so only several pages without any show that an end is over.
+WORTH_A_PAGE, FRUITLESS_PAGES = 1, 5
 FEW = 25  # orders for which looking for such pages is not worth it
 
 # Orders whose newest state is known from an export alone, with their business date as the models

@@ -20,7 +20,8 @@ from orders_connector.sources.voucherify.paging import MAX_LIMIT, PageRequest, R
 __all__ = ["MOST_LOOKS", "Changes", "look_at_changes", "page_of", "walk_requests"]
 
 FIRST_LOOKS, MORE_LOOKS = 9, 48  # at each end; at both together
-MOST_LOOKS = 2 + 2 * FIRST_LOOKS + MORE_LOOKS
+LAST_LOOKS = 12  # at pages where hydration may give up, which decides about all behind them
+MOST_LOOKS = 2 + 2 * FIRST_LOOKS + MORE_LOOKS + LAST_LOOKS
 # Looks end when the sum over an end is sure to this share of what the ends by creation leave open.
 SURE = 0.004
 
@@ -36,7 +37,7 @@ class Changes:
     """
 
     walked: int = 0
-    pages: int = 2 * FRUITLESS_PAGES
+    pages: int = 0
     brought: int = 0
 
 
@@ -74,7 +75,7 @@ async def look_at_changes(load: AccountLoad, reach: Reach, total: int) -> Change
         rows = sum(request.limit for request in walk_requests(reach.orders, reach))
         times = rows / reach.orders
     brought = sum(walked.brings(page, ties, times) for page in range(1, reach.pages + 1))
-    return _harvest(harvested, ties, round(brought))
+    return await _harvest(load, harvested, ties, round(brought))
 
 
 def walk_requests(orders: int, reach: Reach) -> list[PageRequest]:
@@ -137,17 +138,18 @@ class _End:
         last = self._reach.pages
         count = min(FIRST_LOOKS, last)
         for n in range(count):
-            await self._look(load, 1 + round(n * (last - 1) / max(1, count - 1)))
+            await self.look_at(load, 1 + round(n * (last - 1) / max(1, count - 1)))
         while most:
             gaps = [(self._unknown(*gap), *gap) for gap in pairwise(sorted(self.looks))]
             if sum(unknown**2 for unknown, *_ in gaps) <= enough**2:
                 break
             _, left, right = max(gaps)
-            await self._look(load, (left + right) // 2)
+            await self.look_at(load, (left + right) // 2)
             most -= 1
         return most
 
-    async def _look(self, load: AccountLoad, page: int) -> None:
+    async def look_at(self, load: AccountLoad, page: int) -> None:
+        """Look at one page."""
         rows = self.looks[page] = await page_of(load, self._order, page)
         wanted = [row.updated_at for row in rows if self.wanted(row)]
         self._tied[page] = wanted.count(None)
@@ -178,23 +180,30 @@ class _End:
     def shows_all_nulls(self) -> bool:
         """Say whether they stand before all others and end within its pages."""
         rows = self.rows
-        return rows[0].updated_at is None and rows[-1].updated_at is not None
+        return bool(rows) and rows[0].updated_at is None and rows[-1].updated_at is not None
+
+    def holds(self, page: int) -> float:
+        """Return how many wanted orders stand on a page."""
+        return _between(page, self._changed) + _between(page, self._tied)
 
     def brings(self, page: int, ties: _Ties, times: float = 1) -> float:
-        """Return how many wanted orders a page brings whose rows are read that many times."""
+        """Return how many wanted orders a page brings whose rows are read that many times, now."""
         tied = times * _between(page, self._tied) * ties.fresh()
         ties.shown += times * _between(page, self._nulls)
         return _between(page, self._changed) + tied
 
 
-def _harvest(end: _End, ties: _Ties, walked: int) -> Changes:
+async def _harvest(load: AccountLoad, end: _End, ties: _Ties, walked: int) -> Changes:
     """Reckon as hydration will read the pages of an end, from both sides."""
-    last = max(end.looks)
+    last, looks = max(end.looks), LAST_LOOKS
     pages, brought, met = 0, 0.0, 0
     for side in (range(1, last + 1), range(last, 0, -1)):
         fruitless = 0
         rest = [page for page in side if page > met]
         for page in rest:
+            if looks and page not in end.looks and end.holds(page) < 2 * WORTH_A_PAGE:
+                await end.look_at(load, page)
+                looks -= 1
             gained = end.brings(page, ties)
             pages, brought, met = pages + 1, brought + gained, max(met, page)
             fruitless = 0 if gained >= WORTH_A_PAGE else fruitless + 1

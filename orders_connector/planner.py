@@ -26,7 +26,7 @@ from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["MOST_QUESTIONS", "Plan", "Step", "business_dates", "make_plan"]
 
-MOST_QUESTIONS = 1 + 8 + MOST_LOOKS  # the count, the last page that answers, pages by change
+MOST_QUESTIONS = 1 + 8 + MOST_LOOKS  # the count, the last page that answers, pages
 # What an export costs: its start, looks at its state, one order to compare amounts with. The file
 # comes from the download host, which counts as a call as well.
 POLLS = 2
@@ -174,7 +174,7 @@ async def _first_load(load: AccountLoad, plan: Plan, reach: Reach) -> None:
     oldest = min(total - reach.orders, reach.orders)
     pages = ceil(oldest / MAX_LIMIT)
     if pages < reach.pages:
-        pages += 2 * FRUITLESS_PAGES
+        pages = min(reach.pages, pages + 2 * FRUITLESS_PAGES)
     by_change = await look_at_changes(load, reach, total)
     waiting = total - reach.orders - oldest - by_change.walked
     if total - reach.orders <= FEW:

@@ -14,6 +14,7 @@ from orders_connector.budget import Allowance, allowance
 from orders_connector.config import Account, Settings
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.sources.base import Window
+from orders_connector.sources.registry import source_of
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows
 
@@ -31,6 +32,31 @@ __all__ = [
 
 FRESH_FOR = timedelta(hours=26)  # a nightly load, and two hours to make it
 REASONS_SHOWN = 3
+
+_QUARANTINED = """
+    select count(distinct coalesce(q.order_id, q.content_hash))
+    from ops.quarantine as q
+    left join raw.order_payloads as r on r.version_id = q.version_id
+    where q.source = ? and q.account = ?
+        and not exists (
+            from raw.order_payloads as p
+            where p.order_key = r.order_key and p.order_id = r.order_id and p.part_id = r.part_id
+                and p.version_id > r.version_id
+                and not exists (from ops.quarantine as z where z.version_id = p.version_id)
+        )
+        {}
+"""
+# A later version that can be read puts an order right again, as it does its parts.
+_REPAIRED = """
+        and (
+            r.part_id is not null
+            or not exists (
+                from core.orders as o
+                where o.source = q.source and o.account = q.account and o.order_id = q.order_id
+                    and o.version_id > q.version_id
+            )
+        )
+"""
 
 
 class Trust(StrEnum):
@@ -238,31 +264,22 @@ def _account_status(
         begin = datetime.combine(account.history_start, time(), UTC)
         gaps = gaps_in(proven, Window(min(begin, proven[-1].end), proven[-1].end))
     last = con.execute(
-        # A load is what a listing began: exports and items that followed are part of it.
+        # A load is what a listing began: its portions, and the exports that followed, are part of
+        # it. Portions carry no proof (`landed`), the last row of the listing does.
         "with mine as (from ops.extractions where source = ? and account = ?),"
-        " load as (select coalesce(max(ended_at) filter (where strategy = 'listing'),"
-        "  '-infinity') as began from mine)"
+        " load as (select coalesce(arg_max(started_at, ended_at)"
+        "  filter (where strategy = 'listing' and status <> 'landed'), '-infinity') as began"
+        "  from mine)"
         " select arg_max(status, ended_at) filter (where status <> 'landed'),"
         " arg_max_null(reason, ended_at) filter (where status <> 'landed'), max(ended_at),"
         " sum(calls)::bigint, sum(orders_read)::bigint, sum(versions_landed)::bigint,"
         " arg_max(source_total, ended_at), arg_max(known_orders, ended_at),"
         " coalesce(bool_or(list_contains(evidence ->> '$[*].ended', 'end')), false)"
-        " from mine, load where strategy in ('listing', 'export') and ended_at >= began"
+        " from mine, load where strategy in ('listing', 'export') and started_at >= began"
         " having count(*) > 0",
         who,
     ).fetchall()
-    # A later version that can be read puts an order right again.
-    repaired = (
-        " and not exists (from core.orders as o where o.source = q.source"
-        "  and o.account = q.account and o.order_id = q.order_id and o.version_id > q.version_id)"
-        if built
-        else ""
-    )
-    ((quarantined,),) = con.execute(
-        "select count(distinct coalesce(q.order_id, q.content_hash)) from ops.quarantine as q"
-        f" where q.source = ? and q.account = ?{repaired}",
-        who,
-    ).fetchall()
+    ((quarantined,),) = con.execute(_QUARANTINED.format(_REPAIRED if built else ""), who).fetchall()
     awaiting = (
         count_rows(
             con,
@@ -270,7 +287,7 @@ def _account_status(
             f"source = '{account.source}' and account = '{account.name}'"
             " and detail_level = 'export' and not is_deleted",
         )
-        if built
+        if built and source_of(account.source).makes_exports
         else 0
     )
     return AccountStatus(

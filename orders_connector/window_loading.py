@@ -12,11 +12,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 
-from orders_connector.account_load import AccountLoad
+from orders_connector.account_load import AccountLoad, Commit
 from orders_connector.errors import CallBudgetExhausted, FeatureMissing, SourceError
 from orders_connector.full_comparison import FullComparison
 from orders_connector.landing.coverage import coverage_of, gaps_in
-from orders_connector.landing.raw_log import GONE, Landed
+from orders_connector.landing.raw_log import GONE, Landed, land_gone
 from orders_connector.portions import Portions
 from orders_connector.results import (
     Hydrated,
@@ -187,12 +187,21 @@ class _Run:
             raise
 
     def _land(self, reading: Reading, pages: Portions) -> None:
+        vanished = 0
+
+        def work(commit: Commit) -> Landed:
+            nonlocal vanished
+            landed = pages.land(commit)
+            vanished = land_gone(commit.con, reading.gone, **commit.origin)
+            return landed
+
         self.load.commit(
             "listing",
             reading,
-            lambda commit: pages.land(commit),
+            work,
             started_at=self.started_at,
             status=lambda: "landed",  # the proof is the last row of the run
+            gone=lambda: vanished,
             memory_limit=pages.landing_memory,
         )
         pages.drop()

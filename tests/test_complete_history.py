@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from orders_connector.backfill import Backfill
 from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
-from orders_connector.sync import backfill_account, plan_backfill, sync_account
+from orders_connector.sync import sync_account
 from orders_connector.warehouse.configured import warehouse_connection
 from tests.conftest import NOW
 from tests.test_sync import coverage, no_wait, truth_of
@@ -174,17 +174,6 @@ def test_a_range_holds_every_version_of_its_window(
     assert expected <= {name for (name,) in exported}
 
 
-@pytest.mark.parametrize("nulls", ["last", "smallest", "largest"])
-def test_the_plan_holds_wherever_orders_without_update_stand(start_shop, settings_for, nulls):
-    box = start_shop(900, switches=Switches(listing_pages=2, null_updated_at=nulls))
-    settings = settings_for(box)
-    everything = Window(datetime(2020, 1, 1, tzinfo=UTC))
-    plan = plan_backfill(settings, "shop", everything)
-    done = backfill_account(settings, "shop", everything, sleep=no_wait)
-    assert (done.status, done.hydrated.awaiting) == ("complete", 0)
-    assert done.calls == pytest.approx(plan.calls, rel=0.05)
-
-
 def test_a_change_that_showed_late_is_in_the_next_range_too(start_shop, settings_for):
     box = start_shop(300, switches=Switches(listing_pages=1, listing_lag_seconds=40))
     settings = settings_for(box)
@@ -200,5 +189,42 @@ def test_a_change_that_showed_late_is_in_the_next_range_too(start_shop, settings
         box.clock.advance(timedelta(seconds=1))
         box.shop.update(order["id"], {"status": "CANCELED"})
     box.clock.advance(timedelta(minutes=1))
+    assert sync(settings).status == "complete"
+    assert full_orders(settings) == truth_of(box)
+
+
+def test_changes_that_showed_late_are_found_when_the_reach_ends_before_them(
+    start_shop, settings_for
+):
+    box = start_shop(300, switches=Switches(listing_pages=1, listing_lag_seconds=40))
+    settings = settings_for(box)
+    sync(settings)
+    box.clock.advance(timedelta(hours=1))
+    orders = [order["id"] for order in sorted(box.shop.truth(), key=lambda o: o["created_at"])]
+    for some, pause in ((orders[120:180], 5), (orders[:70], 60)):  # the first are not shown yet
+        for order_id in some:
+            box.shop.update(order_id, {"status": "CANCELED"})
+        box.clock.advance(timedelta(seconds=pause))
+        assert sync(settings, hydration_calls=0).status == "complete"
+    assert sync(settings).status == "complete"
+    assert full_orders(settings) == truth_of(box)
+
+
+def test_a_range_as_long_as_the_longest_whole_file_may_be_cut_off(start_shop, settings_for):
+    limited = Switches(listing_pages=1, export_row_limit=100, export_over_row_limit="truncated")
+    box = start_shop(100, switches=limited)
+    settings = settings_for(box)
+    sync(settings)
+    snapshot(settings)  # a whole file of 100 rows
+    box.clock.advance(timedelta(hours=3))
+    for days in range(160):
+        created = (NOW - timedelta(days=days)).isoformat()
+        box.shop.upsert({"status": "CREATED", "amount": 500, "created_at": created})
+    box.switches = replace(limited, listing_pages=100)
+    sync(settings)
+    box.switches = limited
+    for order in box.shop.truth():
+        box.clock.advance(timedelta(seconds=1))
+        box.shop.update(order["id"], {"status": "PAID"})
     assert sync(settings).status == "complete"
     assert full_orders(settings) == truth_of(box)

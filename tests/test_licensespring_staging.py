@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -146,10 +147,25 @@ def a_shop(orders=60, seed=3):
     return shop, Moves(shop, maker, seed)
 
 
-def order_of(vendor, **fields):
-    vendor.land({key: value for key, value in (ORDER | fields).items() if value != "absent"})
+def present(row):
+    return {key: value for key, value in row.items() if value != "absent"}
+
+
+def orders_by_case(vendor, cases):
+    """Land one order per case and return them as they stand in core, by name of the case."""
+    names = dict(enumerate(cases, start=1))
+    vendor.land(*(present(ORDER | cases[name] | {"id": n}) for n, name in names.items()))
     vendor.refresh()
-    return vendor.rows("from core.orders"), vendor.values("select reason from ops.quarantine")
+    return {names[int(row["order_id"])]: row for row in vendor.rows("from core.orders")}
+
+
+def licenses_by_case(vendor, cases):
+    """Land one license per case, all on one order, and return them by name of the case."""
+    names = dict(enumerate(cases, start=1))
+    vendor.land(ORDER)
+    vendor.land_licenses(*(LICENSE | cases[name] | {"id": n} for n, name in names.items()))
+    vendor.refresh()
+    return {names[int(row["license_id"])]: row for row in vendor.rows("from core.licenses")}
 
 
 def units_of(vendor):
@@ -214,80 +230,72 @@ def test_a_shop_that_lives_stays_equal_to_its_lists(vendor):
         moves.some(40)
 
 
-@pytest.mark.parametrize(
-    ("fields", "source_status", "is_test", "is_trial", "is_recognised"),
-    [
-        ({}, "issued", False, False, True),
-        ({"is_trial": True}, "trial", False, True, False),
-        ({"type": "api_trial"}, "trial", False, True, False),
-        ({"type": "something_new"}, "issued", False, False, True),
-        ({"is_test": True}, "test", True, False, False),
-        ({"is_test": 1, "is_trial": "True"}, "test", True, True, False),
-        ({"metadata": {"sandbox": "yes"}}, "test", True, False, False),
-        ({"is_test": "absent", "is_trial": None, "type": "absent"}, "issued", False, False, True),
-    ],
-    ids=["issued", "trial", "api_trial", "new_type", "test", "both", "by_path", "no_flags"],
-)
-def test_flags_stand_for_the_status_that_is_not_there(
-    vendor, fields, source_status, is_test, is_trial, is_recognised
-):
+def test_flags_stand_for_the_status_that_is_not_there(vendor):
     vendor.configure(test_order_path="$.metadata.sandbox")
-    ((order,), quarantine) = order_of(vendor, **fields)
-    assert (order["source_status"], order["status"]) == (source_status, "fulfilled")
-    assert (order["is_test"], order["is_trial"]) == (is_test, is_trial)
-    assert order["is_recognised"] is is_recognised
-    assert quarantine == []
+    cases = {
+        "issued": ({}, ("issued", False, False, True)),
+        "trial": ({"is_trial": True}, ("trial", False, True, False)),
+        "api_trial": ({"type": "api_trial"}, ("trial", False, True, False)),
+        "new_type": ({"type": "something_new"}, ("issued", False, False, True)),
+        "test": ({"is_test": True}, ("test", True, False, False)),
+        "both": ({"is_test": 1, "is_trial": "True"}, ("test", True, True, False)),
+        "by_path": ({"metadata": {"sandbox": "yes"}}, ("test", True, False, False)),
+        "no_flags": (
+            {"is_test": "absent", "is_trial": None, "type": "absent"},
+            ("issued", False, False, True),
+        ),
+    }
+    shown = orders_by_case(vendor, {name: fields for name, (fields, _) in cases.items()})
+    columns = ("source_status", "is_test", "is_trial", "is_recognised")
+    assert {name: tuple(order[c] for c in columns) for name, order in shown.items()} == {
+        name: expected for name, (_, expected) in cases.items()
+    }
+    assert {order["status"] for order in shown.values()} == {"fulfilled"}
+    assert vendor.values("from ops.quarantine") == []
 
 
-EMAIL = "email:9ea4f23ad47ac7c7a9a7a1f1ec2c7a7ab2c18da86f2a3a1a2ac7d5dd6a4a2a7a"
+def test_a_customer_of_any_kind_has_one_key(vendor):
+    by_email = "email:" + sha256(b"a@example.com").hexdigest()
+    email = {"customer_email": "a@example.com"}
+    cases = {
+        "object": ({"customer": {"id": 620}}, "620"),
+        "number": ({"customer": 2**63 - 1}, "9223372036854775807"),
+        "text": ({"customer": "620"}, "620"),
+        "id_before_email": ({"customer": {"id": "c-620"}, **email}, "c-620"),
+        "email_alone": ({"customer": None, "customer_email": " A@Example.com "}, by_email),
+        "email_of_object": ({"customer": {"id": None, "email": "a@example.com"}}, by_email),
+        "empty_customer": ({"customer": "", **email}, by_email),
+        "empty_email": ({"customer": None, "customer_email": " "}, None),
+        "nothing": ({"customer": "absent", "customer_email": "absent"}, None),
+        "empty_object": ({"customer": {}}, None),
+    }
+    shown = orders_by_case(vendor, {name: fields for name, (fields, _) in cases.items()})
+    assert {name: order["customer_key"] for name, order in shown.items()} == {
+        name: key for name, (_, key) in cases.items()
+    }
+    assert vendor.values("from ops.quarantine") == []
 
 
-@pytest.mark.parametrize(
-    ("fields", "key"),
-    [
-        ({"customer": {"id": 620}}, "620"),
-        ({"customer": 9223372036854775807}, "9223372036854775807"),
-        ({"customer": "620"}, "620"),
-        ({"customer": {"id": "c-620"}, "customer_email": "a@example.com"}, "c-620"),
-        ({"customer": None, "customer_email": " A@Example.com "}, "a@example.com"),
-        ({"customer": {"id": None, "email": "a@example.com"}}, "a@example.com"),
-        ({"customer": "", "customer_email": "a@example.com"}, "a@example.com"),
-        ({"customer": None, "customer_email": " "}, None),
-        ({"customer": "absent", "customer_email": "absent"}, None),
-        ({"customer": {}}, None),
-    ],
-    ids=[
-        *("object", "int", "text", "id_before_email", "email_alone", "email_of_object"),
-        *("empty_customer", "empty_email", "nothing", "empty_object"),
-    ],
-)
-def test_a_customer_of_any_kind_has_one_key(vendor, fields, key):
-    ((order,), quarantine) = order_of(vendor, **fields)
-    if key and "@" in key:
-        (hashed,) = vendor.values(f"select 'email:' || sha256('{key}')")[0]
-        key = hashed
-    assert order["customer_key"] == key
-    assert quarantine == []
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"is_test": "perhaps"}, "is_test is neither true nor false: perhaps"),
-        ({"is_test": {}}, "is_test is neither true nor false: {}"),
-        ({"is_trial": 2}, "is_trial is neither true nor false: 2"),
-        ({"customer": [620]}, "customer has no id that can be read: [620]"),
-        ({"customer": True}, "customer has no id that can be read: true"),
-        ({"customer": {"id": {"a": 1}}}, 'customer has no id that can be read: {"a":1}'),
-    ],
-    ids=["test_text", "test_object", "trial_number", "list", "flag", "nested"],
-)
-def test_an_order_that_cannot_be_typed_shows_as_it_was_before(vendor, fields, reason):
-    order_of(vendor)
+def test_an_order_that_cannot_be_typed_shows_as_it_was_before(vendor):
+    cases = {
+        "test_text": ({"is_test": "perhaps"}, "is_test is neither true nor false: perhaps"),
+        "test_object": ({"is_test": {}}, "is_test is neither true nor false: {}"),
+        "trial_number": ({"is_trial": 2}, "is_trial is neither true nor false: 2"),
+        "list": ({"customer": [620]}, "customer has no id that can be read: [620]"),
+        "flag": ({"customer": True}, "customer has no id that can be read: true"),
+        "nested": (
+            {"customer": {"id": {"a": 1}}},
+            'customer has no id that can be read: {"a":1}',
+        ),
+    }
+    orders_by_case(vendor, {name: {} for name in cases})
     later = {"updated_at": "2026-05-01T00:00:00Z", "store_id": "later"}
-    orders, quarantine = order_of(vendor, **later, **fields)
-    assert [order["source_order_id"] for order in orders] == ["CRM-1001"]
-    assert quarantine == [(reason,)]
+    shown = orders_by_case(vendor, {name: fields | later for name, (fields, _) in cases.items()})
+    assert {name: order["source_order_id"] for name, order in shown.items()} == dict.fromkeys(
+        cases, "CRM-1001"
+    )
+    reasons = vendor.values("select reason from ops.quarantine order by order_id")
+    assert reasons == [(reason,) for _, reason in cases.values()]
 
 
 def test_ids_of_64_bits_and_more_stay_exact(vendor):
@@ -379,43 +387,53 @@ def test_lines_stand_in_the_order_of_license_ids(vendor):
     newest = vendor.values("select version_id from core.orders")
     assert {(version,) for *_, version in vendor.values(lines)} == set(newest)
     assert vendor.values("select count(*) from core.order_items") == [(4,)]
-    # Only the first version is history; it has the same licenses, which have no history of lines.
     assert vendor.values("select count(*) from core.order_versions") == [(2,)]
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "column", "reason"),
-    [
-        ("active", "maybe", "is_active", "active is neither true nor false: maybe"),
-        ("enabled", 7, "is_enabled", "enabled is neither true nor false: 7"),
-        ("start_date", "soon", "starts_at", "start_date is not a time: soon"),
-        ("validity_period", "infinity", "expires_at", "validity_period is not a time: infinity"),
-        (
-            "validity_period",
-            "2026-02-30",
+def test_a_license_counts_although_a_field_cannot_be_typed(vendor):
+    cases = {
+        "active": ({"active": "maybe"}, "is_active", "active is neither true nor false: maybe"),
+        "enabled": ({"enabled": 7}, "is_enabled", "enabled is neither true nor false: 7"),
+        "start": ({"start_date": "soon"}, "starts_at", "start_date is not a time: soon"),
+        "infinity": (
+            {"validity_period": "infinity"},
+            "expires_at",
+            "validity_period is not a time: infinity",
+        ),
+        "no_such_day": (
+            {"validity_period": "2026-02-30"},
             "expires_at",
             "validity_period is not a time: 2026-02-30",
         ),
-        ("time_activated", 1772928012, "activated_at", "time_activated is not a time: 1772928012"),
-        ("time_disabled", [], "disabled_at", "time_disabled is not a time: []"),
-        ("max_activations", 1.5, "max_activations", "max_activations is not a whole number: 1.5"),
-        ("max_activations", 10**20, "max_activations", f"max_activations is not a whole number: {10**20}"),
-        ("times_activated", -1, "times_activated", "times_activated is not a whole number: -1"),
-    ],
-    ids=[
-        *("active", "enabled", "start", "infinity", "no_such_day", "number", "list"),
-        *("fraction", "too_large", "negative"),
-    ],
-)
-def test_a_license_counts_although_a_field_cannot_be_typed(vendor, field, value, column, reason):
-    vendor.land(ORDER)
-    vendor.land_licenses(LICENSE | {field: value})
-    vendor.refresh()
-    assert vendor.values(f"select {column} from core.licenses") == [(None,)]
-    assert vendor.values("select order_id, reason from ops.quarantine") == [
-        (str(ORDER["id"]), reason)
-    ]
-    assert units_of(vendor) == [(1, KNOWN)]
+        "number": (
+            {"time_activated": 1772928012},
+            "activated_at",
+            "time_activated is not a time: 1772928012",
+        ),
+        "list": ({"time_disabled": []}, "disabled_at", "time_disabled is not a time: []"),
+        "fraction": (
+            {"max_activations": 1.5},
+            "max_activations",
+            "max_activations is not a whole number: 1.5",
+        ),
+        "too_large": (
+            {"max_activations": 10**20},
+            "max_activations",
+            f"max_activations is not a whole number: {10**20}",
+        ),
+        "negative": (
+            {"times_activated": -1},
+            "times_activated",
+            "times_activated is not a whole number: -1",
+        ),
+    }
+    shown = licenses_by_case(vendor, {name: fields for name, (fields, *_) in cases.items()})
+    assert {name: shown[name][column] for name, (_, column, _) in cases.items()} == dict.fromkeys(
+        cases
+    )
+    reasons = vendor.values("select reason from ops.quarantine order by version_id")
+    assert reasons == [(reason,) for *_, reason in cases.values()]
+    assert units_of(vendor) == [(len(cases), KNOWN)]
 
 
 def test_a_trial_flag_that_cannot_be_typed_falls_back_to_the_order(vendor):
@@ -425,39 +443,40 @@ def test_a_trial_flag_that_cannot_be_typed_falls_back_to_the_order(vendor):
     assert vendor.values("select is_trial from core.licenses") == [(True,), (True,)]
 
 
-@pytest.mark.parametrize(
-    "value", ["2026-03-09", "2026-03-09T00:00:00Z", "2026-03-08T19:00:00-05:00", "2026-03-09 00:00"]
-)
-def test_times_of_a_license_are_read_in_any_form(vendor, value):
-    vendor.land(ORDER)
-    vendor.land_licenses(LICENSE | {"time_activated": value, "validity_period": ""})
+def test_times_of_a_license_are_read_in_any_form(vendor):
+    texts = ("2026-03-09", "2026-03-09T00:00:00Z", "2026-03-08T19:00:00-05:00", "2026-03-09 00:00")
+    cases = {text: {"time_activated": text, "validity_period": ""} for text in texts}
+    shown = licenses_by_case(vendor, cases)
+    assert {row["activated_at"] for row in shown.values()} == {datetime(2026, 3, 9, tzinfo=UTC)}
+    assert {row["expires_at"] for row in shown.values()} == {None}
+    assert len(shown) == len(texts)
+    assert vendor.values("from ops.quarantine") == []
+
+
+def test_order_items_of_any_shape_stop_nothing(vendor):
+    cases = {
+        "text_of_array": ("[1]", None),
+        "text": ("text", None),
+        "object": ({"licenses": [LICENSE]}, None),
+        "number": (7, None),
+        "null": (None, None),
+        "empty": ([], 0),
+        "odd_items": ([1, "a", None, []], 0),
+        "odd_licenses": (
+            [{}, {"licenses": None}, {"licenses": "[1]"}, {"licenses": {"id": 1}}],
+            0,
+        ),
+        "no_ids": ([{"licenses": [None, 5, "x", {}]}], 0),
+        "twice": ([{"licenses": [LICENSE]}, {"licenses": [LICENSE, LICENSE]}], 1),
+    }
+    names = dict(enumerate(cases, start=1))
+    orders = (ORDER | {"id": n, "order_items": cases[name][0]} for n, name in names.items())
+    vendor.land(*orders, contract=ANY_SHAPE, channel="get")
     vendor.refresh()
-    times = vendor.values("select epoch(activated_at), expires_at from core.licenses")
-    assert times == [(datetime(2026, 3, 9, tzinfo=UTC).timestamp(), None)]
-
-
-@pytest.mark.parametrize(
-    ("items", "units"),
-    [
-        ("[1]", None),
-        ("text", None),
-        ({"licenses": [LICENSE]}, None),
-        (7, None),
-        (None, None),
-        ([], 0),
-        ([1, "a", None, []], 0),
-        ([{}, {"licenses": None}, {"licenses": "[1]"}, {"licenses": {"id": 1}}], 0),
-        ([{"licenses": [None, 5, "x", {}]}], 0),
-        ([{"licenses": [LICENSE]}, {"licenses": [LICENSE, LICENSE]}], 1),
-    ],
-    ids=[
-        *("text_of_array", "text", "object", "number", "null", "empty"),
-        *("odd_items", "odd_licenses", "no_ids", "twice"),
-    ],
-)
-def test_order_items_of_any_shape_stop_nothing(vendor, items, units):
-    vendor.land(ORDER | {"order_items": items}, contract=ANY_SHAPE, channel="get")
-    assert units_of(vendor) == [(units, UNREAD if units is None else KNOWN)]
+    shown = vendor.values("select order_id, units, detail_level from core.orders")
+    assert {names[int(order)]: (units, level) for order, units, level in shown} == {
+        name: (units, UNREAD if units is None else KNOWN) for name, (_, units) in cases.items()
+    }
 
 
 def test_a_nested_license_without_an_id_is_put_aside(vendor):
@@ -469,24 +488,26 @@ def test_a_nested_license_without_an_id_is_put_aside(vendor):
     ]
 
 
-@pytest.mark.parametrize(
-    ("fields", "day", "source"),
-    [
-        ({"created_at": "2026-03-28T22:30:00Z"}, date(2026, 3, 28), "created_at"),
-        # Warsaw: UTC+2 from 29 March 2026 01:00 UTC.
-        ({"created_at": "2026-03-29T22:30:00Z"}, date(2026, 3, 30), "created_at"),
-        ({"created_at": "absent"}, date(2026, 3, 8), "created_at"),
-        ({"updated_at": "absent"}, date(2026, 3, 8), "created_at"),
-        ({"metadata": {"sold": "2025-12-24"}}, date(2025, 12, 24), "metadata"),
-        ({"metadata": {"sold": "2025-12-24T23:30:00Z"}}, date(2025, 12, 25), "metadata"),
-        ({"metadata": {"sold": "at Christmas"}}, date(2026, 3, 8), "created_at"),
-    ],
-    ids=["winter", "summer", "no_created", "no_updated", "path_day", "path_time", "path_odd"],
-)
-def test_the_business_date_is_the_local_day_of_the_order(vendor, fields, day, source):
+def test_the_business_date_is_the_local_day_of_the_order(vendor):
     vendor.configure(business_date_path="$.metadata.sold")
-    ((order,), _) = order_of(vendor, **fields)
-    assert (order["order_date"], order["order_date_source"]) == (day, source)
+    cases = {
+        "winter": ({"created_at": "2026-03-28T22:30:00Z"}, date(2026, 3, 28), "created_at"),
+        # Warsaw: UTC+2 from 29 March 2026 01:00 UTC.
+        "summer": ({"created_at": "2026-03-29T22:30:00Z"}, date(2026, 3, 30), "created_at"),
+        "no_created": ({"created_at": "absent"}, date(2026, 3, 8), "created_at"),
+        "no_updated": ({"updated_at": "absent"}, date(2026, 3, 8), "created_at"),
+        "path_day": ({"metadata": {"sold": "2025-12-24"}}, date(2025, 12, 24), "metadata"),
+        "path_time": (
+            {"metadata": {"sold": "2025-12-24T23:30:00Z"}},
+            date(2025, 12, 25),
+            "metadata",
+        ),
+        "path_odd": ({"metadata": {"sold": "at Christmas"}}, date(2026, 3, 8), "created_at"),
+    }
+    shown = orders_by_case(vendor, {name: fields for name, (fields, *_) in cases.items()})
+    assert {
+        name: (order["order_date"], order["order_date_source"]) for name, order in shown.items()
+    } == {name: (day, source) for name, (_, day, source) in cases.items()}
 
 
 def test_no_row_of_core_has_money_or_a_real_currency(vendor):
@@ -575,7 +596,12 @@ def test_a_trial_converts_with_the_customers_next_order_in_earnest(vendor):
         "select order_id, trial_seq, strftime(converted_at, '%d')"
         " from core.trial_conversions order by 1"
     ) == [("1", 1, "20"), ("2", 1, None), ("3", 2, None), ("8", 2, "20")]
+    # A customer counts once, however many trials there were.
     vendor.land_gone(9)
+    vendor.land(earnest(10, 21, customer=2))
+    vendor.refresh()
+    assert day_of_licenses(vendor, 2, *CONVERSION) == (4, 2, 1)
+    vendor.land_gone(10)
     vendor.refresh()
     assert day_of_licenses(vendor, 2, *CONVERSION) == (4, 2, 0)
 
@@ -659,9 +685,7 @@ PART = st.fixed_dictionaries(
 LOADS = st.lists(
     st.one_of(
         st.tuples(st.just("list"), st.lists(ROW, min_size=1, max_size=5)),
-        st.tuples(
-            st.just("get"), st.lists(st.tuples(ROW, st.lists(PART, max_size=3)), min_size=1)
-        ),
+        st.tuples(st.just("get"), st.lists(st.tuples(ROW, st.lists(PART, max_size=3)), min_size=1)),
         st.tuples(st.just("licenses"), st.lists(PART, min_size=1, max_size=5)),
         st.tuples(st.just("gone"), st.lists(st.integers(1, 5), min_size=1, max_size=2)),
         st.tuples(
@@ -704,7 +728,3 @@ def test_slices_equal_a_full_rebuild_with_licenses(tmp_path_factory, loads):
         assert house.values("from ops.quarantine") == quarantine
         errors = [check for check in run_checks(con, MODELS.values()) if check.severity == "error"]
         assert [check for check in errors if not check.passed] == []
-
-
-def present(row):
-    return {key: value for key, value in row.items() if value != "absent"}

@@ -300,8 +300,13 @@ def doctor(
 def erase(
     context: typer.Context,
     customer: Annotated[
-        str, typer.Option(help="The source's id of the customer; - reads it from stdin.")
-    ],
+        str | None,
+        typer.Option(help="The customer_key of core.orders, mostly an id; - reads it from stdin."),
+    ] = None,
+    email: Annotated[
+        str | None,
+        typer.Option(help="The customer's e-mail address, also beside --customer; - as above."),
+    ] = None,
     account: Annotated[
         str | None, typer.Option(help="The customer's account; needed when there are several.")
     ] = None,
@@ -322,6 +327,7 @@ def erase(
     erase.erase(
         context.obj.settings(),
         customer,
+        email,
         account,
         keep_at_source=keep_at_source,
         confirmed=yes,

@@ -8,12 +8,14 @@ from orders_connector.account_load import account_of
 from orders_connector.cli.load import LONG_ENOUGH_TO_TELL, finish, say_extraction
 from orders_connector.cli.terminal import counted, print_json, say, spinner, table, window
 from orders_connector.config import Settings
-from orders_connector.planner import MOST_QUESTIONS, Plan
+from orders_connector.results import Plan, SyncResult
 from orders_connector.sources.base import Window
-from orders_connector.sync import SyncResult, backfill_account, plan_backfill
+from orders_connector.sources.registry import source_of
+from orders_connector.sync import backfill_account, plan_backfill
 
 __all__ = ["backfill"]
 
+# What the words of steps mean; a source may have words of its own, which say enough themselves.
 HOW = {
     "listing": "walk the listing",
     "seek": "seek in the listing",
@@ -44,7 +46,7 @@ def backfill(
     """
     names = [account] if account else list(settings.accounts)
     for name in names:
-        account_of(settings, name).credentials()  # missing keys are told before anything is done
+        account_of(settings, name).read_secrets()  # missing keys are told before anything is done
     if dry_run:
         plans = [_plan(settings, name, asked) for name in names]
         if as_json:
@@ -69,7 +71,8 @@ def backfill(
 
 
 def _plan(settings: Settings, name: str, asked: Window) -> Plan:
-    with spinner(f"{name}: asking at most {MOST_QUESTIONS} questions"):
+    most = source_of(settings.accounts[name].source).plan_calls
+    with spinner(f"{name}: asking at most {most} questions"):
         return plan_backfill(settings, name, asked)
 
 
@@ -101,7 +104,7 @@ def _say_plan(plan: Plan) -> None:
     if not plan.steps:
         say("  nothing to do: all of it is covered")
         return
-    rows = [[HOW[step.how], f"{step.calls:,}", step.what] for step in plan.steps]
+    rows = [[HOW.get(step.how, step.how), f"{step.calls:,}", step.what] for step in plan.steps]
     rows.append(["in all", f"{plan.calls:,}", _limits(plan)])
     table(("step", "calls", "what it brings"), rows, right=(False, True, False))
     say(

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +24,8 @@ from orders_connector.landing.profiles import write_profile
 from orders_connector.landing.raw_log import Landed
 from orders_connector.rate import RateWindow
 from orders_connector.sources.base import Reading, Window
-from orders_connector.sources.voucherify.client import VoucherifyClient
-from orders_connector.sources.voucherify.paging import REACH
-from orders_connector.sources.voucherify.probes import MOST_CALLS, NOT_SEEN, UNKNOWN, Answer, probe
+from orders_connector.sources.registry import source_of
+from orders_connector.sources.source import NOT_SEEN, UNKNOWN, Greeting, ProbeAnswer
 from orders_connector.status import FRESH_FOR, published_copy
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import open_warehouse, transaction
@@ -36,6 +35,7 @@ __all__ = ["Finding", "doctor", "examine"]
 MARK = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
 LITTLE_ROOM, NO_ROOM = 2_000_000_000, 200_000_000
 LONGEST_WAIT = 10.0
+MANY_ORDERS = 10_000  # a first load of more should be planned
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Probed:
 
     account: Account
     started_at: datetime
-    answers: list[Answer]
+    answers: Sequence[ProbeAnswer]
     calls: int
     received: int
 
@@ -99,7 +99,7 @@ def doctor(config: Path | None, *, as_json: bool, probing: bool = False) -> None
     profiles: list[Probed] = []
     if probing:
         if not as_json:
-            say("", f"Probing: at most {MOST_CALLS} more requests per account, one small export.")
+            _announce_probes(config, findings)
         for probed, problem in _probe_accounts(config, findings):
             profiles.append(probed)
             calls[0] += probed.calls
@@ -120,6 +120,15 @@ def doctor(config: Path | None, *, as_json: bool, probing: bool = False) -> None
 def _say_finding(finding: Finding) -> None:
     mark, style = MARK[finding.level]
     say(f"{mark}  {finding.about}: {finding.says}", style=style if mark != "ok  " else None)
+
+
+def _announce_probes(config: Path | None, findings: list[Finding]) -> None:
+    if any(finding.about == "configuration" and finding.level == "fail" for finding in findings):
+        return
+    sources = [source_of(a.source) for a in Settings.load(config).accounts.values()]
+    most = max(source.probe_calls for source in sources)
+    export = ", one small export" if any(source.makes_exports for source in sources) else ""
+    say("", f"Probing: at most {most} more requests per account{export}.")
 
 
 def _say_answers(probed: Probed) -> None:
@@ -160,13 +169,12 @@ def _probe_accounts(
 
 
 async def _probe(account: Account, folder: Path) -> Probed:
-    started_at = datetime.now(UTC)
-    # One request of the bound may go to a storage host, which is on nobody's meter.
-    most = min(MOST_CALLS - 1, account.max_calls_per_run or MOST_CALLS)
-    async with VoucherifyClient.for_account(
-        account, call_budget=most, max_wait_seconds=LONGEST_WAIT
-    ) as client:
-        answers = await probe(client, folder)
+    started_at, source = datetime.now(UTC), source_of(account.source)
+    # The file of an export may come from a storage host, which is on nobody's meter.
+    most = source.probe_calls - source.makes_exports
+    most = min(most, account.max_calls_per_run or most)
+    async with source.client(account, call_budget=most, max_wait_seconds=LONGEST_WAIT) as client:
+        answers = await source.probe(client, folder)
         transport = client.transport
         return Probed(account, started_at, answers, transport.calls, transport.bytes_received)
 
@@ -224,37 +232,41 @@ def examine(config: Path | None, calls: list[int]) -> Iterator[Finding]:
 
 def _account(account: Account, calls: list[int]) -> Iterator[Finding]:
     try:
-        account.credentials()
+        account.read_secrets()
     except ConfigurationError as error:
         yield _failure(f"{account.name} keys", error)
         return
-    names = f"{account.app_id_env} and {account.app_token_env}"
+    names = " and ".join(account.secret_variables)
     yield Finding(f"{account.name} keys", "ok", f"found in {names}")
     try:
-        total, rate = asyncio.run(_ask(account, calls))
+        greeting, rate = asyncio.run(_ask(account, calls))
     except OrdersConnectorError as error:
         yield _failure(f"{account.name} source", error)
         return
     host = account.resolved_base_url
     yield Finding(f"{account.name} source", "ok", f"{host} answers and the key may list orders")
-    if total is not None and total > REACH:
-        yield Finding(
-            f"{account.name} orders",
-            "ok",
-            f"{total:,}, more than the {REACH:,} that a listing reaches: exports bring the rest. "
-            f"`backfill --from {account.history_start} --dry-run` says what the first load costs",
-        )
-    elif total is not None:
-        yield Finding(f"{account.name} orders", "ok", f"{total:,}, all within reach of the listing")
+    if says := _orders(account, greeting):
+        yield Finding(f"{account.name} orders", "ok", says)
     yield _limits(account, rate)
 
 
-async def _ask(account: Account, calls: list[int]) -> tuple[int | None, RateWindow]:
+def _orders(account: Account, greeting: Greeting) -> str:
+    if greeting.orders is None:
+        return greeting.note
+    says = f"{greeting.orders:,}, {greeting.note}".removesuffix(", ")
+    if greeting.orders > MANY_ORDERS:
+        says += (
+            f". `backfill --from {account.history_start} --dry-run` says what the first load costs"
+        )
+    return says
+
+
+async def _ask(account: Account, calls: list[int]) -> tuple[Greeting, RateWindow]:
+    source = source_of(account.source)
     patience = {"max_attempts": 1, "max_wait_seconds": LONGEST_WAIT, "timeout": LONGEST_WAIT}
-    async with VoucherifyClient.for_account(account, **patience) as client:
+    async with source.client(account, **patience) as client:
         try:
-            answer = await client.list_orders(limit=1)
-            return answer.model.total, client.transport.rate
+            return await source.greet(client), client.transport.rate
         finally:
             calls[0] += client.transport.calls
 
@@ -264,7 +276,8 @@ def _limits(account: Account, rate: RateWindow) -> Finding:
     own = f"{account.max_calls_per_run:,}" if account.max_calls_per_run else "any number of"
     ours = f"a run may make {own} requests"
     if rate.remaining is None:
-        return Finding(about, "ok", f"the source names none; {ours}")
+        configured = f", {account.pace} are configured" if account.pace else ""
+        return Finding(about, "ok", f"the source names none{configured}; {ours}")
     if rate.reserved:
         ours += f" and leaves {rate.reserved} per window to the shop"
     if rate.remaining == 0:

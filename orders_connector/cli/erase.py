@@ -21,7 +21,8 @@ LONG_ENOUGH_TO_TELL = 2.0  # seconds
 
 def erase(
     settings: Settings,
-    customer: str,
+    customer: str | None,
+    email: str | None,
     account: str | None,
     *,
     keep_at_source: bool,
@@ -30,6 +31,8 @@ def erase(
 ) -> None:
     """Erase a customer after a confirmation and print the certificate.
 
+    A `-` as customer or address is read from the next line of stdin.
+
     Raises:
         ConfigurationError: the account is missing, or several are configured and none is named.
         FatalSourceError: the source still has orders of the customer; nothing was removed.
@@ -37,10 +40,10 @@ def erase(
     """
     name = account or _only_account(settings)
     account_of(settings, name)
-    if customer == FROM_STDIN:
-        customer = sys.stdin.readline().rstrip("\r\n")
-    if not customer:
-        raise typer.BadParameter("the id is empty", param_hint="--customer")
+    customer = _given(customer, "--customer")
+    email = _given(email, "--email")
+    if customer is None and email is None:
+        raise typer.BadParameter("give --customer, --email or both", param_hint="--customer")
     if not confirmed:
         typer.confirm(
             f"Remove all orders of this customer from {name}, for good?", abort=True, err=True
@@ -55,6 +58,7 @@ def erase(
             settings,
             name,
             customer,
+            email=email,
             keep_at_source=keep_at_source,
             doing=show,
             on_wait=on_wait,
@@ -63,6 +67,14 @@ def erase(
         print_json(asdict(certificate) | {"files": [str(path) for path in certificate.files]})
     else:
         _say_certificate(certificate)
+
+
+def _given(value: str | None, option: str) -> str | None:
+    if value == FROM_STDIN:
+        value = sys.stdin.readline().rstrip("\r\n")
+    if value is not None and not value.strip():
+        raise typer.BadParameter("it is empty", param_hint=option)
+    return value
 
 
 def _only_account(settings: Settings) -> str:

@@ -52,7 +52,7 @@ def sync(
     """
     names = [account] if account else list(settings.accounts)
     for name in names:
-        account_of(settings, name).credentials()  # missing keys are told before anything is done
+        account_of(settings, name).read_secrets()  # missing keys are told before anything is done
     results = []
     for name in names:
         result = _extract(settings, name, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -29,7 +30,7 @@ def reconcile(
     """
     names = [account] if account else list(settings.accounts)
     for name in names:
-        account_of(settings, name).credentials()  # missing keys are told before anything is done
+        account_of(settings, name).read_secrets()  # missing keys are told before anything is done
     results = [_reconcile(settings, name) for name in names]
     report: dict[str, Any] = {"accounts": [result.as_metadata() for result in results]}
     if not as_json:
@@ -57,9 +58,12 @@ def _reconcile(settings: Settings, name: str) -> Reconciliation:
 
 
 def _say_results(results: list[Reconciliation]) -> None:
-    columns = ("account", "result", "listing", "export", "warehouse", *CAUSES, "repaired", "days")
+    found = dict.fromkeys(cause for result in results for cause in result.differences)
+    causes = tuple(dict.fromkeys((*CAUSES, *found)))
+    columns = ("account", "result", "listing", "export", "warehouse", *causes, "repaired", "days")
     right = [column not in ("account", "result") for column in columns]
-    table([column.replace("_", " ") for column in columns], list(map(_row, results)), right=right)
+    rows = [_row(result, causes) for result in results]
+    table([column.replace("_", " ") for column in columns], rows, right=right)
     for result in results:
         cost = f"{counted(result.calls, 'call')} and {result.seconds:.1f} s"
         say(f"{result.account}: {result.status}, in {cost}")
@@ -67,15 +71,15 @@ def _say_results(results: list[Reconciliation]) -> None:
             say(f"  because  {result.reason}")
 
 
-def _row(result: Reconciliation) -> list[str]:
+def _row(result: Reconciliation, causes: Sequence[str]) -> list[str]:
     counts = (result.source_total, result.export_rows, result.warehouse_orders)
     if result.status == "failed":
-        return [result.account, result.status, *map(_number, counts), *[""] * (len(CAUSES) + 2)]
+        return [result.account, result.status, *map(_number, counts), *[""] * (len(causes) + 2)]
     return [
         result.account,
         result.status,
         *map(_number, counts),
-        *(_number(result.differences[cause]) for cause in CAUSES),
+        *(_number(result.differences[cause]) for cause in causes),
         _number(result.repaired),
         _number(result.days_different),
     ]

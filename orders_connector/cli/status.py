@@ -18,6 +18,7 @@ from orders_connector.cli.terminal import (
 )
 from orders_connector.config import Settings
 from orders_connector.landing.profiles import probed_at, read_profile
+from orders_connector.sources.source import NOT_SEEN, UNKNOWN
 from orders_connector.status import AccountStatus, Status, Trust, read_status
 from orders_connector.warehouse.configured import warehouse_connection
 
@@ -32,7 +33,7 @@ VERDICT = {
     Trust.NO: ("No: the figures are not to be trusted today.", "bold red"),
 }
 GAPS_SHOWN = 3
-CAPABILITIES_SHOWN = ("last_page", "exports_allowed", "export_money", "export_metadata")
+CAPABILITIES_SHOWN = 4
 
 
 def status(settings: Settings, *, as_json: bool) -> None:
@@ -92,12 +93,15 @@ def _say_comparisons(state: Status) -> None:
     for account in state.accounts:
         if account.last is None:
             continue
+        who = f"  {account.name}: {account.source}"
+        if account.proven:
+            who += f", covered from {account.proven[0].start:%Y-%m-%d}"
         if account.compared is None:
-            say(f"  {account.name}: never compared by id: run `orders-connector reconcile`")
+            say(f"{who}; never compared by id: run `orders-connector reconcile`")
             continue
         causes = ", ".join(f"{n:,} {cause}" for cause, n in account.compared.differences.items())
         say(
-            f"  {account.name}: compared by id {ago(state.at - account.compared.ended_at)} ago: "
+            f"{who}; compared by id {ago(state.at - account.compared.ended_at)} ago: "
             f"{account.compared.status}{f' ({causes})' if causes else ''}"
         )
 
@@ -120,7 +124,8 @@ def _say_profiles(settings: Settings) -> None:
             if moment is None:
                 say(f"  {account.name}: never probed: run `orders-connector doctor --probe`")
                 continue
-            shown = ", ".join(f"{name} {answers.get(name)}" for name in CAPABILITIES_SHOWN)
+            known = [f"{k} {v}" for k, v in answers.items() if v not in (UNKNOWN, NOT_SEEN)]
+            shown = ", ".join(known[:CAPABILITIES_SHOWN])
             say(f"  {account.name}: profile of {moment:%Y-%m-%d}: {shown}")
 
 

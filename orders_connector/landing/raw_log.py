@@ -293,7 +293,7 @@ def _hashed(contract: PayloadContract) -> str:
     text = "payload"
     for path, keys in contract.drifting.items():
         patch: object = dict.fromkeys(keys)
-        for name in reversed(path.removeprefix("$.").split(".")):
+        for name in reversed(path.split(".")[1:]):
             patch = {name: patch}
         # A merge patch would make an object of what is none.
         text = (

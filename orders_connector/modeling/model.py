@@ -127,6 +127,13 @@ class Model:
         return _tables_of(self.inlined)
 
     @cached_property
+    def raw_sources(self) -> frozenset[str] | None:
+        """Sources whose rows of the raw log the SELECT looks at; None when it looks at all."""
+        raw = [table for table in self.inlined.find_all(exp.Table) if _name_of(table) == RAW_TABLE]
+        found = [_source_of(table) for table in raw]
+        return frozenset(source for source in found if source) if all(found) else None
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Output columns in the order of the SELECT."""
         return tuple(self.select.named_selects)
@@ -140,7 +147,29 @@ class Model:
 
 
 def _tables_of(select: exp.Query) -> frozenset[str]:
-    return frozenset(f"{table.db}.{table.name}" for table in select.find_all(exp.Table) if table.db)
+    return frozenset(_name_of(table) for table in select.find_all(exp.Table) if table.db)
+
+
+def _name_of(table: exp.Table) -> str:
+    return f"{table.db}.{table.name}"
+
+
+def _source_of(table: exp.Table) -> str | None:
+    """Return the text of a condition `source = '...'` that every row of `table` has to meet."""
+    select = table.parent_select
+    where = select.args.get("where") if select else None
+    if where is None:
+        return None
+    for condition in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
+        column, value = condition.args.get("this"), condition.args.get("expression")
+        if (
+            isinstance(condition, exp.EQ)
+            and isinstance(column, exp.Column)
+            and isinstance(value, exp.Literal)
+            and (column.table, column.name) == (table.alias_or_name, "source")
+        ):
+            return value.name
+    return None
 
 
 def model_directory() -> Path:

@@ -104,10 +104,10 @@ class _Refresh:
         """Note what is new in the raw log, and what the table `changed` names beside it."""
         seen = min((state[2] for state in self.state.values()), default=0)
         for key in self._keys_read_from(RAW_TABLE):
-            rows = f"select {key} from {RAW_TABLE} where version_id > {seen}"
+            rows = f"select {key}, source from {RAW_TABLE} where version_id > {seen}"
             if changed:
-                rows += f" union all select {key} from {changed}"
-            self._touch(RAW_TABLE, key, f"({rows})")
+                rows += f" union all select {key}, null from {changed}"
+            self._touch(RAW_TABLE, f"({rows})", key, "source")
 
     def run(self, model: Model) -> ModelRefresh:
         started = time.perf_counter()
@@ -139,15 +139,17 @@ class _Refresh:
         if compare:
             # Only rows that differ travel on: a customer's other orders need not be touched
             # because one of them was looked at.
+            columns = ", ".join(model.columns)
             self.con.execute(
-                "create or replace temp table rows_changed as"
-                " (from rows_before except all from rows_after)"
-                " union all (from rows_after except all from rows_before)"
+                f"create or replace temp table rows_changed as select {columns} from"
+                " (select *, 1 as __rows from rows_before"
+                "  union all select *, -1 as __rows from rows_after)"
+                " group by all having sum(__rows) <> 0"
                 if removed
                 else "create or replace temp table rows_changed as from rows_after"
             )
         for read_key in read_keys:
-            self._touch(model.name, read_key, "rows_changed")
+            self._touch(model.name, "rows_changed", read_key)
         if key == BUSINESS_DATE:
             result.dates = self._dates(f"select {key} from {stale}")
             result.restated = self._dates(
@@ -236,7 +238,7 @@ class _Refresh:
             return ModelRefresh(model.name, "unchanged")
         stale = _stale_table(model)
         parts = [
-            f"select {key} from {table}"
+            f"select {key} from {table}{_own_sources(model) if upstream == RAW_TABLE else ''}"
             for (upstream, touched_key), table in self.touched.items()
             if upstream in model.tables and touched_key == key
         ]
@@ -255,12 +257,13 @@ class _Refresh:
             if model.refresh_key and table in model.tables
         }
 
-    def _touch(self, table: str, key: str, rows: str) -> None:
+    def _touch(self, table: str, rows: str, key: str, *also: str) -> None:
         """Note the values of `key` in `rows`, changed rows of `table`."""
         name = f"touched_{table.replace('.', '_')}_{key}"
+        columns = ", ".join((key, *also))
         self.con.execute(
             f"create or replace temp table {name} as"
-            f" select distinct {key} from {rows} where {key} is not null"
+            f" select distinct {columns} from {rows} where {key} is not null"
         )
         self.touched[table, key] = name
 
@@ -461,6 +464,14 @@ def _record_load(con: duckdb.DuckDBPyConnection, report: RefreshReport, started:
         "insert into ops.loads values (?, ?, ?, ?, ?)",
         [report.load_id, started, datetime.now(UTC), report.input_version_id, results],
     )
+
+
+def _own_sources(model: Model) -> str:
+    """Return the condition on touched raw versions that spares a model the other sources' ones."""
+    if model.raw_sources is None:
+        return ""
+    sources = ", ".join(f"'{source}'" for source in sorted(model.raw_sources))
+    return f" where source is null or source in ({sources})"
 
 
 def _stale_table(model: Model) -> str:

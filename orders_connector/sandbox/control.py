@@ -26,7 +26,11 @@ class _Shop(Protocol):
 
 
 class _Moves(Protocol):
+    weights: dict[str, int]
+
     def day(self) -> Counter[str]: ...
+
+    def make(self, kind: str) -> int: ...
 
 
 class Controlled(Protocol):
@@ -41,7 +45,7 @@ class Controlled(Protocol):
 
     @property
     def moves(self) -> _Moves:
-        """Lets days pass."""
+        """Lets days pass, and single things happen."""
 
     @property
     def calls(self) -> list[Call]:
@@ -73,6 +77,12 @@ def control_app(box: Controlled, mutate: Callable[[dict[str, Any]], object]) -> 
         state = {"now": stamp(box.clock.now()), "orders": len(box.shop)}
         return JSONResponse(state | {"moves": dict(counts)})
 
+    async def move(request: Request) -> Response:
+        kind = (await _asked(request))["kind"]
+        if kind not in box.moves.weights:
+            raise ValueError(f"unknown kind {kind!r}; known: {', '.join(box.moves.weights)}")
+        return JSONResponse({"orders": box.moves.make(kind)})
+
     async def truth(_: Request) -> Response:
         lines = b"".join(body + b"\n" for body in box.shop.bodies())
         return Response(lines, media_type="application/x-ndjson")
@@ -99,6 +109,7 @@ def control_app(box: Controlled, mutate: Callable[[dict[str, Any]], object]) -> 
     routes = [
         Route("/_sandbox/clock", clock, methods=["POST"]),
         Route("/_sandbox/day", day, methods=["POST"]),
+        Route("/_sandbox/move", move, methods=["POST"]),
         Route("/_sandbox/truth", truth),
         Route("/_sandbox/state", state),
         Route("/_sandbox/faults", faults, methods=["POST"]),

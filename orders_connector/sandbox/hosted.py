@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from orders_connector.sandbox.gate import Call, Gate
 from orders_connector.sandbox.hosting import ServerThread
@@ -75,6 +75,14 @@ class Hosted:
     @on_request.setter
     def on_request(self, hook: Callable[[Call], object] | None) -> None:
         self._hosts[0].on_request = hook
+
+    def kept(self) -> dict[str, Any]:
+        """Return the state as plain data, for `restore` of another sandbox of this kind."""
+        raise NotImplementedError
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over the state of another sandbox; this one has no orders yet."""
+        raise NotImplementedError
 
     def _opened(self) -> None:
         """Called when the ports are known and nothing is answered yet."""

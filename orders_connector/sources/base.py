@@ -163,6 +163,7 @@ class Reading:
         read_everything: True when the listing was read to its end.
         walks: Evidence of the listing.
         exports: Evidence of files.
+        gone: Ids of orders that the source says are not there any more, with its answer as JSON.
     """
 
     window: Window
@@ -174,6 +175,7 @@ class Reading:
     read_everything: bool = False
     walks: list[Walk] = field(default_factory=list)
     exports: list[dict[str, Any]] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
 
     def evidence(self) -> list[dict[str, Any]]:
         """Return walks and files as plain data."""

@@ -46,15 +46,23 @@ class Greeting:
 class Customers:
     """Where payloads name customers, for erasure.
 
+    An order is a customer's when an id is the wanted one, or an e-mail address is: compared in
+    lower case and without spaces around it, or by its SHA-256 where the customer_key of
+    `core.orders` is `email:<hash>`.
+
     Attributes:
         ids: JSON paths that name the order's own customer.
+        emails: JSON paths of this customer's e-mail addresses.
         referrers: JSON paths that name another customer, as referrer.
         referrer_keys: Top-level keys that are taken out where that customer is erased.
+        erased_by: How a customer's orders are erased at the source, in words.
     """
 
     ids: Sequence[str]
+    emails: Sequence[str] = ()
     referrers: Sequence[str] = ()
     referrer_keys: Sequence[str] = ()
+    erased_by: str = "with all orders"
 
 
 @dataclass(frozen=True)

@@ -52,16 +52,16 @@ select
     o.account,
     o.order_id,
     cast(row_number() over (
-        partition by o.source, o.account, o.order_id order by v.version_no
+        partition by o.source, o.account, o.order_id order by v.version_at, v.version_id
     ) as bigint) as change_no,
     o.order_date,
     o.is_test,
-    v.from_status,
-    v.to_status,
-    v.from_source_status,
-    v.to_source_status,
-    v.changed_after,
-    v.changed_at,
+    v.status_before as from_status,
+    v.status as to_status,
+    v.source_status_before as from_source_status,
+    v.source_status as to_source_status,
+    v.version_before_at as changed_after,
+    v.version_at as changed_at,
     false as is_exact
 from core.orders as o
 inner join (
@@ -70,15 +70,21 @@ inner join (
         n.source,
         n.account,
         n.order_id,
-        n.version_no,
-        n.status as to_status,
-        n.source_status as to_source_status,
-        n.valid_from as changed_at,
-        lag(n.version_no) over (partition by n.source, n.account, n.order_id order by n.version_no) as version_before,
-        lag(n.status) over (partition by n.source, n.account, n.order_id order by n.version_no) as from_status,
-        lag(n.source_status) over (partition by n.source, n.account, n.order_id order by n.version_no) as from_source_status,
-        lag(n.valid_from) over (partition by n.source, n.account, n.order_id order by n.version_no) as changed_after
-    from core.order_versions as n
+        n.version_id,
+        n.version_at,
+        n.status,
+        n.source_status,
+        lag(n.version_at) over (
+            partition by n.source, n.account, n.order_id order by n.version_at, n.version_id
+        ) as version_before_at,
+        lag(n.status) over (
+            partition by n.source, n.account, n.order_id order by n.version_at, n.version_id
+        ) as status_before,
+        lag(n.source_status) over (
+            partition by n.source, n.account, n.order_id order by n.version_at, n.version_id
+        ) as source_status_before
+    from staging.orders as n
+    where n.quarantine_reason is null and n.channel <> 'gone'
 ) as v
     on v.order_key = o.order_key and v.source = o.source and v.account = o.account and v.order_id = o.order_id
 left join (
@@ -87,4 +93,4 @@ left join (
 ) as e
     on e.version_id = o.version_id
 where not o.is_deleted and e.version_id is null
-    and v.version_before is not null and v.to_source_status is distinct from v.from_source_status
+    and v.version_before_at is not null and v.source_status is distinct from v.source_status_before

@@ -12,6 +12,7 @@ columns:
   currency: ISO 4217 code.
   minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
   orders_recognised: Orders whose status counts as revenue.
+  orders_without_amount: Of these, orders whose discount the source does not say; in no other figure on discounts.
   orders_discounted: Of these, orders with any discount.
   orders_order_level: Orders with an order-level discount.
   orders_item_level: Orders with an item-level discount.
@@ -35,9 +36,10 @@ columns:
   depth_over_50_orders: Over 50 %.
 checks:
   - unique: [source, account, order_date, currency]
-  - not_null: [order_date, currency, total_discount_minor]
+  - not_null: [order_date, currency, orders_recognised]
+  - formula: {name: discounts_are_known_unless_no_order_tells, holds: "(total_discount_minor is not null) = (orders_without_amount < orders_recognised)"}
   - formula: {name: levels_add_up_to_total, holds: "order_level_discount_minor + item_level_discount_minor = total_discount_minor", severity: warn}
-  - formula: {name: depth_buckets_cover_all_orders, holds: "depth_0_orders + depth_0_5_orders + depth_5_10_orders + depth_10_20_orders + depth_20_50_orders + depth_over_50_orders = orders_recognised"}
+  - formula: {name: depth_buckets_cover_all_orders, holds: "depth_0_orders + depth_0_5_orders + depth_5_10_orders + depth_10_20_orders + depth_20_50_orders + depth_over_50_orders + orders_without_amount = orders_recognised"}
 */
 select
     o.source,
@@ -46,6 +48,7 @@ select
     o.currency,
     cast(max(o.minor_unit_exponent) as integer) as minor_unit_exponent,
     cast(count(*) as bigint) as orders_recognised,
+    cast(count(*) filter (where o.total_discount_minor is null) as bigint) as orders_without_amount,
     cast(count(*) filter (where o.total_discount_minor > 0) as bigint) as orders_discounted,
     cast(count(*) filter (where o.order_discount_minor > 0) as bigint) as orders_order_level,
     cast(count(*) filter (where o.item_discount_minor > 0) as bigint) as orders_item_level,
@@ -63,7 +66,7 @@ select
     cast(coalesce(sum(o.net_minor) filter (where o.total_discount_minor > 0), 0) as bigint) as discounted_net_minor,
     cast(coalesce(sum(o.net_minor) filter (where o.total_discount_minor = 0), 0) as bigint) as undiscounted_net_minor,
     cast(count(*) filter (where o.units is null) as bigint) as orders_without_items,
-    cast(sum(o.units) as bigint) as units,
+    cast(sum(o.units) as decimal(28, 4)) as units,
     cast(sum(o.redemption_count) as bigint) as redemptions,
     cast(count(*) filter (where o.total_discount_minor = 0) as bigint) as depth_0_orders,
     cast(count(*) filter (

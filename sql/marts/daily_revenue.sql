@@ -22,15 +22,16 @@ columns:
   shipping_discount_minor: Discount on shipping and handling; NULL when the source does not say.
   tax_minor: Tax on recognised orders; NULL when the source does not say.
   total_minor: Grand total of recognised orders as the source reports it, shipping and tax included; NULL when it reports none.
-  refunds_minor: Refunds so far of the day's recognised orders, whenever they were made; NULL when the source knows none.
-  net_after_refunds_minor: Grand total less refunds, shipping and tax included in both; NULL when either is unknown.
+  refunds_minor: All that was given back so far of the day's recognised orders, whenever that was; NULL when the source knows no refunds.
+  refunds_net_minor: Of these, refunds of what net revenue counts, so without shipping and tax; NULL when it cannot be told for every order.
+  net_after_refunds_minor: Net revenue less such refunds; NULL when it cannot be told for every order.
   pipeline_value_minor: Net amount of orders that are created or pending, and not yet paid; quotes are no orders yet.
   cancelled_value_minor: Gross amount of cancelled orders; gross, because a rollback undoes the discount.
   average_order_net_minor: Net revenue per recognised order, rounded to a whole minor unit.
   average_order_gross_minor: Gross revenue per recognised order, rounded to a whole minor unit.
   median_order_net_minor: Middle net amount of recognised orders; the lower one of two.
   p90_order_net_minor: Net amount that nine tenths of the recognised orders do not exceed.
-  units: Units of products on recognised orders whose items are known; NULL when those of none are.
+  units: Units of products on recognised orders whose items are known, may have fractions; NULL when those of none are.
   orders_without_items: Recognised orders of which only the header is known; their units are not in the sum yet.
   customers: Distinct known customers with a recognised order. Not additive over days.
   new_customer_orders: Recognised orders that are their customer's first.
@@ -45,8 +46,9 @@ checks:
   - formula: {name: revenue_is_known_where_the_source_gives_money, holds: "(net_revenue_minor is not null) = gives_money and (gross_revenue_minor is not null) = gives_money and (discounts_minor is not null) = gives_money"}
   - formula: {name: split_revenue_is_known_where_the_source_gives_money, holds: "(new_customer_net_minor is not null) = gives_money and (returning_customer_net_minor is not null) = gives_money and (guest_net_minor is not null) = gives_money"}
   - formula: {name: open_value_is_known_where_the_source_gives_money, holds: "(orders_cancelled is not null) = gives_money and (pipeline_value_minor is not null) = gives_money and (cancelled_value_minor is not null) = gives_money"}
-  - formula: {name: nothing_else_is_known_without_money, holds: "gives_money or coalesce(average_order_net_minor, average_order_gross_minor, median_order_net_minor, p90_order_net_minor, shipping_minor, shipping_discount_minor, tax_minor, total_minor, refunds_minor, net_after_refunds_minor) is null"}
+  - formula: {name: nothing_else_is_known_without_money, holds: "gives_money or coalesce(average_order_net_minor, average_order_gross_minor, median_order_net_minor, p90_order_net_minor, shipping_minor, shipping_discount_minor, tax_minor, total_minor, refunds_minor, refunds_net_minor, net_after_refunds_minor) is null"}
   - formula: {name: gross_less_discounts_is_net, holds: "gross_revenue_minor - discounts_minor = net_revenue_minor", severity: warn}
+  - formula: {name: net_after_refunds_is_net_less_refunds, holds: "net_revenue_minor - refunds_net_minor = net_after_refunds_minor"}
   - formula: {name: customers_split_is_complete, holds: "new_customer_orders + returning_customer_orders + guest_orders = orders_recognised"}
   - formula: {name: customer_revenue_split_is_complete, holds: "new_customer_net_minor + returning_customer_net_minor + guest_net_minor = net_revenue_minor"}
 */
@@ -68,12 +70,26 @@ select
         as discounts_minor,
     case when bool_or(o.gives_money) then cast(coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) as bigint) end
         as net_revenue_minor,
-    cast(sum(o.shipping_minor) filter (where o.is_recognised) as bigint) as shipping_minor,
-    cast(sum(o.shipping_discount_minor) filter (where o.is_recognised) as bigint) as shipping_discount_minor,
-    cast(sum(o.tax_minor) filter (where o.is_recognised) as bigint) as tax_minor,
-    cast(sum(o.total_minor) filter (where o.is_recognised) as bigint) as total_minor,
-    cast(sum(o.refunded_minor) filter (where o.is_recognised) as bigint) as refunds_minor,
-    cast(sum(o.total_minor - o.refunded_minor) filter (where o.is_recognised) as bigint) as net_after_refunds_minor,
+    case when count(o.shipping_minor) > 0 then cast(coalesce(sum(o.shipping_minor) filter (where o.is_recognised), 0) as bigint) end
+        as shipping_minor,
+    case when count(o.shipping_discount_minor) > 0 then cast(coalesce(sum(o.shipping_discount_minor) filter (where o.is_recognised), 0) as bigint) end
+        as shipping_discount_minor,
+    case when count(o.tax_minor) > 0 then cast(coalesce(sum(o.tax_minor) filter (where o.is_recognised), 0) as bigint) end
+        as tax_minor,
+    case when count(o.total_minor) > 0 then cast(coalesce(sum(o.total_minor) filter (where o.is_recognised), 0) as bigint) end
+        as total_minor,
+    case when count(o.refunded_minor) > 0 then cast(coalesce(sum(o.refunded_minor) filter (where o.is_recognised), 0) as bigint) end
+        as refunds_minor,
+    case
+        when count(o.refunded_net_minor) > 0
+            and count(*) filter (where o.is_recognised and o.net_minor is not null and o.refunded_net_minor is null) = 0
+            then cast(coalesce(sum(o.refunded_net_minor) filter (where o.is_recognised and o.net_minor is not null), 0) as bigint)
+    end as refunds_net_minor,
+    case
+        when count(o.refunded_net_minor) > 0
+            and count(*) filter (where o.is_recognised and o.net_minor is not null and o.refunded_net_minor is null) = 0
+            then cast(coalesce(sum(o.net_minor - o.refunded_net_minor) filter (where o.is_recognised), 0) as bigint)
+    end as net_after_refunds_minor,
     case when bool_or(o.gives_money) then cast(coalesce(sum(o.net_minor) filter (where o.status in ('created', 'pending')), 0) as bigint) end
         as pipeline_value_minor,
     case when bool_or(o.gives_money) then cast(coalesce(sum(o.gross_minor) filter (where o.status = 'cancelled'), 0) as bigint) end
@@ -95,7 +111,7 @@ select
     case
         when count(*) filter (where o.is_recognised and o.units is null) = 0
             or count(*) filter (where o.is_recognised and o.units is not null) > 0
-            then cast(coalesce(sum(o.units) filter (where o.is_recognised), 0) as bigint)
+            then cast(coalesce(sum(o.units) filter (where o.is_recognised), 0) as decimal(28, 4))
     end as units,
     cast(count(*) filter (where o.is_recognised and o.units is null) as bigint) as orders_without_items,
     cast(count(distinct o.customer_key) filter (where o.is_recognised) as bigint) as customers,
@@ -133,6 +149,7 @@ from (
         c.tax_minor,
         c.total_minor,
         c.refunded_minor,
+        c.refunded_net_minor,
         c.units,
         s.is_first_order,
         row_number() over (

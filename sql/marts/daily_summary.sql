@@ -16,8 +16,8 @@ columns:
   gross_revenue: Recognised amount before discounts, major units.
   discounts: Discounts on recognised orders, major units.
   net_revenue: Recognised revenue after discounts, major units.
-  refunds: Refunds so far of the day's orders, major units; NULL when the source knows none.
-  net_after_refunds: Grand total less refunds, shipping and tax included, major units; NULL when either is unknown.
+  refunds: All that was given back so far of the day's orders, major units; NULL when the source knows no refunds.
+  net_after_refunds: Net revenue less the refunds of it, major units; NULL when they are not known.
   pipeline_value: Net amount not yet paid, major units.
   cancelled_value: Gross amount of cancelled orders, major units.
   average_order_net: Net revenue per recognised order, major units.

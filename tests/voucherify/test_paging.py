@@ -12,7 +12,6 @@ from orders_connector.sources.voucherify.paging import (
     PageReader,
     Reach,
     next_request,
-    salvage,
 )
 
 
@@ -113,26 +112,3 @@ def test_rows_that_are_no_orders_are_counted_and_do_no_harm():
     body = b'{"orders": [null, "x", 3, {"id": 7}, {"id": "a", "updated_at": "soon"}], "total": 5}'
     facts = PageReader("updated_at").read(body)
     assert (facts.count, facts.newest) == (5, None)
-
-
-def test_salvage_keeps_readable_orders_and_turns_broken_ones_into_text():
-    broken = b'{"orders": [{"id": "a"}, {"id": "b", "x": ,, "y": "}"}, {"id": "c"}], "total": 3}'
-    page = json.loads(salvage(broken))
-    assert page["orders"] == [{"id": "a"}, '{"id": "b", "x": ,, "y": "}"}', {"id": "c"}]
-    assert page["total"] == 3
-
-
-@pytest.mark.parametrize(
-    "body", [b"<html>", b'{"orders": [{"id": "a"}, {"id": "b"', b'{"orders": [{"id": "a"}, ']
-)
-def test_salvage_gives_up_when_the_end_is_gone(body):
-    assert salvage(body) is None
-
-
-@given(
-    st.lists(
-        st.dictionaries(st.text(max_size=5), st.text(alphabet='{}[]",\\ab', max_size=8)), max_size=5
-    )
-)
-def test_salvage_loses_nothing_of_a_good_page(orders):
-    assert json.loads(salvage(page_of(*orders, total=9))) == {"orders": orders, "total": 9}

@@ -29,28 +29,32 @@ _WEIGHTS = {
 class Maker:
     """Makes requests for orders as a shop system would send them.
 
+    Attributes:
+        buyers: how many different ones there were.
+        number: of the last order; the next one goes on from there.
+
     Args:
         seed: the same seed and the same calls give the same requests.
     """
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(f"orders-{seed}")
-        self._buyers = 0
-        self._numbers = 1_000
+        self.buyers = 0
+        self.number = 1_000
 
     def order(self) -> Row:
         """Return the body of a request for a paid order, or sometimes a test."""
         rng = self.rng
-        self._numbers += 1
+        self.number += 1
         codes = rng.sample(list(PRODUCTS), k=1 if rng.random() < 0.8 else 2)
         request: Row = {
-            "id": f"CRM-{self._numbers}",
+            "id": f"CRM-{self.number}",
             "append": False,
             "is_test": rng.random() < 0.03,
             "order_type": "normal",
             "language": rng.choice(("en", "de", None)),
             "campaign_params": "cpg=web,src=example" if rng.random() < 0.3 else None,
-            "metadata": f'{{"invoice": "INV-{self._numbers}"}}' if rng.random() < 0.6 else "{}",
+            "metadata": f'{{"invoice": "INV-{self.number}"}}' if rng.random() < 0.6 else "{}",
             "items": [self.item(code) for code in codes],
         }
         if rng.random() < 0.95:
@@ -95,10 +99,10 @@ class Maker:
         return {"product_code": code, "licenses": licenses}
 
     def _customer(self) -> Row:
-        if not self._buyers or self.rng.random() < 0.55:
-            self._buyers += 1
-            return buyer(self._buyers)
-        return buyer(self.rng.randint(1, self._buyers))
+        if not self.buyers or self.rng.random() < 0.55:
+            self.buyers += 1
+            return buyer(self.buyers)
+        return buyer(self.rng.randint(1, self.buyers))
 
 
 def fill(shop: Shop, maker: Maker, orders: int, now: datetime, days: int) -> None:

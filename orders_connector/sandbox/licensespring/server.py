@@ -61,9 +61,9 @@ class LicenseSpringSandbox(Hosted):
         self.clock = Clock(now, speed=clock_speed)
         self.shop = Shop(self.clock, switches, seed=seed)
         self.faults = Faults()
-        maker = Maker(seed)
-        fill(self.shop, maker, orders, self.clock.now(), history_days)
-        self.moves = Moves(self.shop, maker, seed)
+        self._maker = Maker(seed)
+        fill(self.shop, self._maker, orders, self.clock.now(), history_days)
+        self.moves = Moves(self.shop, self._maker, seed)
         self.traffic = traffic
         self._minute = (0, 0)
         gate = Gate(
@@ -85,6 +85,16 @@ class LicenseSpringSandbox(Hosted):
     @switches.setter
     def switches(self, switches: Switches) -> None:
         self.shop.switches = switches
+
+    def kept(self) -> dict[str, Any]:
+        """Return the state as plain data, for `restore` of another sandbox of this kind."""
+        made = {"buyers": self._maker.buyers, "number": self._maker.number}
+        return {"shop": self.shop.kept(), "made": made}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over the state of another sandbox; this one has no orders yet."""
+        self.shop.restore(kept["shop"])
+        self._maker.buyers, self._maker.number = kept["made"]["buyers"], kept["made"]["number"]
 
     def truth(self) -> list[Row]:
         """Return every order as GET returns it now, archived ones too, sorted by id."""

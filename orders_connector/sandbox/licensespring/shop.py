@@ -37,6 +37,10 @@ _LICENSE_OPTIONS = (
     *("subscription_id", "note", "is_floating", "floating_users", "max_consumptions"),
     *("enable_maintenance_period", "maintenance_duration", "prevent_vm", "start_date"),
 )
+_KEPT = (
+    *("_orders", "_items", "_licenses", "_customers", "_customer_ids", "_accounts"),
+    *("_store_ids", "_verbatim"),
+)
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 
 
@@ -148,6 +152,24 @@ class Shop:
     def licenses_of(self, order_id: int) -> list[int]:
         """Return the ids of an order's licenses."""
         return [license_id for item in self._items[order_id] for license_id in item["licenses"]]
+
+    def kept(self) -> Row:
+        """Return the whole state as plain data, for `restore`."""
+        with self.lock:
+            state: Row = {name: list(getattr(self, name).items()) for name in _KEPT}
+            state |= {"_archived": sorted(self._archived), "_users": self._users}
+            copied: Row = json.loads(json.dumps(state))
+            return copied
+
+    def restore(self, kept: Row) -> None:
+        """Take over the state of another one."""
+        with self.lock:
+            for name in _KEPT:
+                setattr(self, name, dict(kept[name]))
+            self._archived, self._users = set(kept["_archived"]), kept["_users"]
+            items = [item["id"] for items in self._items.values() for item in items]
+            self._used = {*self._orders, *self._licenses, *items}
+            self.version += 1
 
     # --- writing -------------------------------------------------------------------------------
 

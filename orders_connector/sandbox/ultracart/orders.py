@@ -32,17 +32,18 @@ class OrderMaker:
 
     Attributes:
         rng: the stream all orders come from.
+        number: how many were made; the next one's id goes on from there.
     """
 
     def __init__(self, seed: int, merchant_id: str = MERCHANT_ID) -> None:
         self.rng = random.Random(f"orders-{seed}")
         self._catalogue = Catalogue(seed)
         self._merchant_id = merchant_id
-        self._number = 0
+        self.number = 0
 
     def make(self, placed: datetime) -> Order:
         """Make one order that was placed at an aware moment; nothing happened to it yet."""
-        rng, self._number = self.rng, self._number + 1
+        rng, self.number = self.rng, self.number + 1
         person = self._catalogue.person(rng)
         stage = rng.choices(_FIRST_STAGES, (92, 3, 3, 2))[0]
         currency = CURRENCY_OF.get(person["address"]["country_code"])
@@ -52,7 +53,7 @@ class OrderMaker:
         products = self._catalogue.products_for(rng, rng.choices((1, 2, 3, 5), (45, 30, 15, 10))[0])
         order: Order = {
             "merchant_id": self._merchant_id,
-            "order_id": f"{self._merchant_id}-{1_000_000 + self._number:010d}",
+            "order_id": f"{self._merchant_id}-{1_000_000 + self.number:010d}",
             "current_stage": stage,
             "creation_dts": eastern(placed),
             "language_iso_code": "DEU" if person["address"]["country_code"] == "DE" else "ENG",
@@ -210,8 +211,8 @@ class OrderMaker:
                 "status": "active",
                 "enabled": True,
             }
-            if rng.random() < 0.6 and self._number > 50:
-                earlier = 1_000_000 + rng.randint(1, self._number - 1)
+            if rng.random() < 0.6 and self.number > 50:
+                earlier = 1_000_000 + rng.randint(1, self.number - 1)
                 rare["auto_order"]["original_order_id"] = f"{self._merchant_id}-{earlier:010d}"
         if rng.random() < 0.05:
             rare["channel_partner"] = {

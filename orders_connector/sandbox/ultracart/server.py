@@ -83,9 +83,9 @@ class UltraCartSandbox(Hosted):
         self.meter = Meter(limits, self.clock, merchant_id)
         self.access = Access(self.clock, seed)
         self.traffic = traffic
-        maker = OrderMaker(seed, merchant_id)
-        self.shop.load(history(maker, orders, self.clock.now(), history_days))
-        self.moves = Moves(self.shop, maker, seed)
+        self._maker = OrderMaker(seed, merchant_id)
+        self.shop.load(history(self._maker, orders, self.clock.now(), history_days))
+        self.moves = Moves(self.shop, self._maker, seed)
         self._turns = Turns()
         gate = Gate(
             Api(self.shop, self.access, self._before_list, latency).app,
@@ -103,6 +103,15 @@ class UltraCartSandbox(Hosted):
     def truth(self) -> list[Order]:
         """Return every order as a get with every expansion returns it now, sorted by id."""
         return self.shop.truth()
+
+    def kept(self) -> dict[str, Any]:
+        """Return the state as plain data, for `restore` of another sandbox of this kind."""
+        return {"orders": self.shop.kept(), "made": self._maker.number}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over the state of another sandbox; this one has no orders yet."""
+        self.shop.load(kept["orders"])
+        self._maker.number = kept["made"]
 
     @property
     def switches(self) -> Switches:

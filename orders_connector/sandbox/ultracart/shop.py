@@ -139,6 +139,11 @@ class Shop:
         """Return `truth` as encoded JSON."""
         return [encoded(order) for order in self.truth()]
 
+    def kept(self) -> list[Order]:
+        """Return every order as it is kept, with what no expansion shows, sorted by id."""
+        with self.lock:
+            return [self._origin.records[key].order() for key in sorted(self._origin.records)]
+
     def get(self, order_id: str) -> Order:
         """Return one whole order, with what no expansion shows.
 

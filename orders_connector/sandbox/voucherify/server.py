@@ -148,6 +148,14 @@ class VoucherifySandbox(Hosted):
             case other:
                 raise ValueError(f"unknown op {other!r}")
 
+    def kept(self) -> dict[str, Any]:
+        """Return the state as plain data, for `restore` of another sandbox of this kind."""
+        return {"orders": self.shop.truth()}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over the state of another sandbox; this one has no orders yet."""
+        self.shop.load(kept["orders"])
+
     # --- what tests ask ------------------------------------------------------------------------
 
     @property

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from orders_connector.accounts import Account, BaseUrl, Texts, VariableName
+from orders_connector.accounts import Account, BaseUrl, Currency, Texts, VariableName
 
 __all__ = ["LicenseSpringAccount"]
 
@@ -12,9 +12,12 @@ __all__ = ["LicenseSpringAccount"]
 class LicenseSpringAccount(Account):
     """One vendor company at LicenseSpring: host, key and pace.
 
-    The currency is that of the vendor's books; the source itself knows no money.
+    The source knows no money, so no figure reads the currency.
     """
 
+    currency: Currency = Field(
+        default="XXX", description='an ISO 4217 code; "XXX", for no currency, when left out'
+    )
     recognised_statuses: Texts = Field(
         default=("issued",), min_length=1, description="one or more of issued, trial and test"
     )
@@ -36,6 +39,11 @@ class LicenseSpringAccount(Account):
     def resolved_base_url(self) -> str:
         """Address of the API without a trailing slash."""
         return self.base_url
+
+    @property
+    def pace(self) -> str:
+        """Limits that loads keep because the source tells none, in words."""
+        return f"{self.requests_per_second:g} requests per second"
 
     def api_key(self) -> SecretStr:
         """Read the management API key from the environment.

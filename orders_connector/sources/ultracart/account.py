@@ -60,6 +60,11 @@ class UltraCartAccount(Account):
         """Address of the API without a trailing slash."""
         return self.base_url
 
+    @property
+    def pace(self) -> str:
+        """Limits that loads keep because the source tells none, in words."""
+        return f"{self.calls_per_hour:,} calls per hour and {self.calls_per_day:,} per day"
+
     def simple_key(self) -> SecretStr:
         """Read the simple key from the environment.
 

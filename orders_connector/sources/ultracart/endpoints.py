@@ -14,6 +14,7 @@ status 200, and ``CallBudgetExhausted``; only what is special is said at the met
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
@@ -168,11 +169,19 @@ class UltraCartEndpoints:
         params = {**query_parameters(filters), **_paging(limit, offset, sort, expand)}
         return TypedAnswer(await self._call("GET", _ORDERS, params=params), OrderPage)
 
+    async def list_orders_unfiltered(self) -> TypedAnswer[OrderPage]:
+        """``GET /order/orders`` with ``_limit=1`` alone, to see whether that is refused.
+
+        Raises:
+            RequestRejected: A filter is needed, as documented.
+        """
+        return TypedAnswer(await self._call("GET", _ORDERS, params={"_limit": 1}), OrderPage)
+
     async def query_orders(
         self,
         query: OrderQuery,
         *,
-        limit: int = DEFAULT_LIMIT,
+        limit: int | None = DEFAULT_LIMIT,
         offset: int = 0,
         sort: Iterable[OrderSort] = OLDEST_FIRST,
         expand: Iterable[Expansion] = (),
@@ -181,7 +190,7 @@ class UltraCartEndpoints:
 
         Args:
             query: At least one filter, and where to look.
-            limit: As for ``list_orders``.
+            limit: As for ``list_orders``; None leaves it to the server.
             offset: As for ``list_orders``.
             sort: As for ``list_orders``.
             expand: As for ``list_orders``.
@@ -394,11 +403,12 @@ class UltraCartEndpoints:
         if method in ("POST", "PUT"):
             headers["content-type"] = content_type
         payload = None if body is None else _with_json_numbers(body)
+        repeatable = method != "POST" if idempotent is None else idempotent
         async with self._turn:
             await self._wait_for_room(method, path)
             sent = self.transport.calls
             try:
-                answer = await self.transport.request(
+                return await self.transport.request(
                     method,
                     path,
                     params=params,
@@ -406,6 +416,7 @@ class UltraCartEndpoints:
                     headers=headers,
                     idempotent=idempotent,
                     expect=expect,
+                    refusal=partial(refusal_in, idempotent=repeatable),
                 )
             except SourceError as error:
                 explained = _explained(error, only_an_id=only_an_id)
@@ -415,11 +426,6 @@ class UltraCartEndpoints:
             finally:
                 if self._pace:
                     self._pace.note(self.transport.calls - sent, self.transport.clock())
-        repeatable = method != "POST" if idempotent is None else idempotent
-        refusal = refusal_in(answer, idempotent=repeatable)
-        if refusal is not None:
-            raise _explained(refusal, only_an_id=only_an_id)
-        return answer
 
     async def _wait_for_room(self, method: str, path: str) -> None:
         if self._pace is None:
@@ -486,9 +492,9 @@ def _context(answer: Answer) -> SourceContext:
 
 
 def _paging(
-    limit: int, offset: int, sort: Iterable[OrderSort], expand: Iterable[Expansion]
+    limit: int | None, offset: int, sort: Iterable[OrderSort], expand: Iterable[Expansion]
 ) -> dict[str, str | int | None]:
-    if not 1 <= limit <= MAX_LIMIT:
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
         raise ValueError(f"limit {limit} is not within 1 to {MAX_LIMIT}")
     if offset < 0:
         raise ValueError(f"offset {offset} is below 0")

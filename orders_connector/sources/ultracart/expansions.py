@@ -4,15 +4,24 @@ Without any, an order is a stub of ids, stage and dates. The server ignores a na
 not know, so a slip such as ``items`` for ``item`` would give orders without lines and no error:
 names are checked here, before anything is sent.
 
-Names: UltraCart's page on expansions and its samples (2026). What fills stage histories, tags and
-emails is not documented; to find out, ask through the transport.
+Names: UltraCart's page on expansions and its samples (2026). No page names `UNDOCUMENTED`: they
+are the keys of parts that orders have, and if the server does not know them it ignores them. What
+fills emails is not known either; to find out, ask through the transport.
 """
 
 import difflib
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-__all__ = ["ANALYTICS", "EXPANSIONS", "PERSONAL", "Expansion", "expand_parameter"]
+__all__ = [
+    "ANALYTICS",
+    "EXPANSIONS",
+    "LANDED",
+    "PERSONAL",
+    "UNDOCUMENTED",
+    "Expansion",
+    "expand_parameter",
+]
 
 Expansion = Literal[
     "affiliate",
@@ -23,6 +32,7 @@ Expansion = Literal[
     "channel_partner",
     "checkout",
     "coupon",
+    "current_stage_histories",
     "customer_profile",
     "digital_order",
     "edi",
@@ -42,11 +52,15 @@ Expansion = Literal[
     "shipping",
     "shipping.tracking_number_details",
     "summary",
+    "tags",
     "taxes",
     "utms",
 ]
 
 EXPANSIONS: frozenset[str] = frozenset(get_args(Expansion))
+
+# Harmless to ask for, and perhaps without effect.
+UNDOCUMENTED: frozenset[Expansion] = frozenset({"current_stage_histories", "tags"})
 
 # Names, addresses and what else a person is known by fill these.
 PERSONAL: frozenset[Expansion] = frozenset({"billing", "customer_profile", "shipping"})
@@ -68,6 +82,17 @@ ANALYTICS: tuple[Expansion, ...] = (
     "marketing",
     "affiliate",
     "shipping",
+)
+
+# What loads ask for. The e-mail address of `billing` is what orders of one customer have in
+# common. Not `customer_profile`: it is very large, guests have none, and as it changes without the
+# order, every order of a customer would become a new version.
+LANDED: tuple[Expansion, ...] = (
+    *ANALYTICS,
+    "billing",
+    "buysafe",
+    "current_stage_histories",
+    "tags",
 )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from orders_connector.answers import Answer
 
-__all__ = ["PageFacts", "read_page"]
+__all__ = ["PageFacts", "goes_on", "read_page"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_page(answer: Answer, *, offset: int) -> PageFacts:
     rows, total = len(orders), _whole(told.get("total_records"))
     behind = offset + rows
     following: int | None = None
-    if _goes_on(told.get("more"), rows=rows, behind=behind, total=total):
+    if goes_on(told.get("more"), rows=rows, behind=behind, total=total) is not False:
         following = behind
         # Rows between would be skipped by a larger one; a smaller one reads some twice.
         named = _whole(told.get("next_offset"))
@@ -67,12 +67,20 @@ def read_page(answer: Answer, *, offset: int) -> PageFacts:
     return PageFacts(offset=offset, rows=rows, next_offset=following, total=total)
 
 
-def _goes_on(more: object, *, rows: int, behind: int, total: int | None) -> bool:
+def goes_on(more: object, *, rows: int, behind: int, total: int | None) -> bool | None:
+    """Tell whether orders follow behind a page; None when the source does not say.
+
+    Args:
+        more: As the page says.
+        rows: Orders on it.
+        behind: Orders up to its end.
+        total: Orders in the list; None when the source does not say.
+    """
     if more is True:
         return True
     if total is not None:
         return behind < total
-    return more is not False and rows > 0
+    return False if more is False or not rows else None
 
 
 def _result_set(body: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Literal
 
 from orders_connector.errors import NotFound, PageOverLimit, RequestRejected, UnreadableAnswer
 from orders_connector.sources.base import PageSink, PayloadContract, Reading, Walk, Window
+from orders_connector.sources.salvage import salvage
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.paging import (
     MalformedPage,
@@ -24,7 +25,6 @@ from orders_connector.sources.voucherify.paging import (
     PageRequest,
     Reach,
     next_request,
-    salvage,
 )
 
 __all__ = ["CONTRACT", "ListingExtraction"]
@@ -286,7 +286,7 @@ class ListingWalk:
                 if attempt < MALFORMED_ATTEMPTS:
                     logger.warning("page %s is malformed (%s); asking again", request.page, error)
                     continue
-                rebuilt = salvage(body)
+                rebuilt = salvage(body, "orders", numbers=("total",))
                 if rebuilt is None:
                     raise UnreadableAnswer(
                         f"page {request.page} (limit {request.limit}) is malformed each time it is "
@@ -419,6 +419,8 @@ class ListingExtraction:
         end = updated.asked_at or max(heads, default=None)
         if sought and end is not None and asked.end is not None:
             end = min(end, asked.end)
+        elif start is not None and end is not None and start > asked.start:
+            start = min(start, end)
         out_of_reach = sought and start is not None and end is not None and end <= start
         if start is None or (out_of_reach and start > asked.start):
             start = None
@@ -441,8 +443,7 @@ class ListingExtraction:
     def _orders_in_reach(self) -> int:
         return min(self._updated.reach.orders, self._created.reach.orders)
 
-    @staticmethod
-    def _proven_from(asked: Window, updated: Walk, created: Walk) -> datetime | None:
+    def _proven_from(self, asked: Window, updated: Walk, created: Walk) -> datetime | None:
         everything = created.ended == "end" and not created.sought
         if everything or (updated.proven and created.proven):
             return asked.start
@@ -451,6 +452,10 @@ class ListingExtraction:
             if walk.ended == "cap" and walk.oldest is not None:
                 # Other orders may share the oldest value that was read.
                 starts.append(walk.oldest + INSTANT)
+                if walk.oldest <= asked.start and not walk.sought:
+                    # The overlap was not read to its end: what the source showed too late for the
+                    # load before may be there, and an export begins with an overlap of its own.
+                    starts.append(walk.oldest + self._overlap)
             elif not walk.proven:
                 return None
         return max(starts)

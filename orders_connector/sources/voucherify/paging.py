@@ -9,7 +9,6 @@ between them was skipped.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -25,7 +24,6 @@ __all__ = [
     "PageRequest",
     "Reach",
     "next_request",
-    "salvage",
 ]
 
 MAX_LIMIT = 100
@@ -225,63 +223,3 @@ class PageReader:
     def close(self) -> None:
         """Free the reader."""
         self._con.close()
-
-
-_DECODER = json.JSONDecoder()
-_SEPARATORS = re.compile(r"[\s,]*")
-
-
-def salvage(body: bytes) -> bytes | None:
-    """Rebuild a page of malformed JSON: readable orders stay, broken ones become JSON strings.
-
-    Landing puts the strings into quarantine. Only for pages that are malformed each time they are
-    asked for; the hot path never comes here.
-
-    Returns:
-        The rebuilt page, or None when the end of the page is gone and orders may be missing.
-    """
-    text = body.decode("utf-8", errors="replace")
-    found = re.search(r'"orders"\s*:\s*\[', text)
-    if not found:
-        return None
-    at = _SEPARATORS.match(text, found.end()).end()  # type: ignore[union-attr]
-    orders: list[object] = []
-    while at < len(text) and text[at] != "]":
-        try:
-            order, at = _DECODER.raw_decode(text, at)
-            orders.append(order)
-        except ValueError:
-            end = _end_of_broken_value(text, at)
-            if end is None:
-                return None
-            orders.append(text[at:end])
-            at = end
-        at = _SEPARATORS.match(text, at).end()  # type: ignore[union-attr]
-    if at >= len(text):
-        return None
-    total = re.search(r'"total"\s*:\s*(\d+)', text[at:])
-    page: dict[str, object] = {"orders": orders}
-    if total:
-        page["total"] = int(total.group(1))
-    return json.dumps(page, ensure_ascii=False).encode()
-
-
-def _end_of_broken_value(text: str, at: int) -> int | None:
-    """Return where a broken object ends, by counting brackets outside strings."""
-    depth, inside, escaped = 0, False, False
-    for index in range(at, len(text)):
-        char = text[index]
-        if inside:
-            inside = escaped or char != '"'
-            escaped = char == "\\" and not escaped
-        elif char == '"':
-            inside = True
-        elif char in "{[":
-            depth += 1
-        elif char in "}]":
-            depth -= 1
-            if depth <= 0:
-                return index + 1 if depth == 0 else index
-        elif char == "," and depth == 0:
-            return index
-    return None

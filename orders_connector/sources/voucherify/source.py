@@ -42,8 +42,10 @@ SOURCE = Source(
     is_there=_is_there,
     customers=Customers(
         ids=("$.customer_id", "$.customer.id"),
+        emails=("$.customer.email",),
         referrers=("$.referrer_id", "$.referrer.id"),
         referrer_keys=("referrer_id", "referrer"),
+        erased_by="permanent deletion of the customer",
     ),
     makes_exports=True,
     profile=Profile.of,
