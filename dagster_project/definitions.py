@@ -22,7 +22,7 @@ __all__ = ["build_definitions", "defs"]
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=FRESH_FOR, fail_window=FRESH_FOR + timedelta(days=1)
 )
-NIGHTLY = (extraction_key, reconciled_key)
+EVERY_NIGHT = (extraction_key, reconciled_key)
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -42,7 +42,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     ]
     # A mart's date is only rebuilt when an order of it changed, so its age says nothing.
     every_night = {PUBLISHED, *(spec.key for spec in models.refreshed)}
-    every_night |= {key(name) for name in settings.accounts for key in NIGHTLY}
+    every_night |= {key(name) for name in settings.accounts for key in EVERY_NIGHT}
     fresh = dg.map_asset_specs(
         lambda spec: (
             dg.apply_freshness_policy(spec, FRESHNESS) if spec.key in every_night else spec

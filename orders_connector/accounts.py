@@ -123,6 +123,8 @@ class Account(Table):
     cycle_start_day: int = Field(default=1, ge=1, le=28, description="a day of the month, 1 to 28")
     reserve: float = Field(default=0.1, ge=0, le=0.9, description="a share from 0 to 0.9")
     hydration_calls_per_run: int = Field(default=1_000, ge=0, description="a whole number from 0")
+    # None: nightly where exports make it cheap, weekly where every order has to be read.
+    reconcile_every_days: int | None = Field(default=None, ge=1, description="whole days from 1")
     export_timeout_seconds: float = Field(default=1_800, gt=0, description="seconds above 0")
     timeout_seconds: float = Field(default=30, gt=0, description="seconds above 0")
     max_attempts: int = Field(default=5, ge=1, le=20, description="a whole number from 1 to 20")

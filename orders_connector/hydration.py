@@ -25,10 +25,15 @@ from orders_connector.errors import (
     SourceError,
     UnreadableAnswer,
 )
-from orders_connector.fetching import ORDERS_PER_COMMIT, Fetched, fetch_orders, land_fetched
 from orders_connector.landing.raw_log import EXPORT, GONE
 from orders_connector.landing.spool import Spool
 from orders_connector.sources.voucherify.endpoints import MAX_LIMIT, OrderSort
+from orders_connector.sources.voucherify.loading.fetching import (
+    ORDERS_PER_COMMIT,
+    Fetched,
+    fetch_orders,
+    land_fetched,
+)
 from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["Hydrated", "hydrate", "waiting_orders"]

@@ -20,7 +20,7 @@ from orders_connector.sources.voucherify.paging import MAX_LIMIT, PageRequest, R
 __all__ = ["MOST_LOOKS", "Changes", "look_at_changes", "page_of", "walk_requests"]
 
 FIRST_LOOKS, MORE_LOOKS = 9, 48  # at each end; at both together
-LAST_LOOKS = 12  # at pages where hydration may give up, which decides about all behind them
+LAST_LOOKS = 20  # at pages where hydration may give up, which decides about all behind them
 MOST_LOOKS = 2 + 2 * FIRST_LOOKS + MORE_LOOKS + LAST_LOOKS
 # Looks end when the sum over an end is sure to this share of what the ends by creation leave open.
 SURE = 0.004

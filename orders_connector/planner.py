@@ -14,13 +14,13 @@ from math import ceil, log2
 from typing import Any, Literal
 
 from orders_connector.account_load import AccountLoad
-from orders_connector.backfill import ROWS_PER_EXPORT
 from orders_connector.budget import allowance
 from orders_connector.errors import NotFound, PageOverLimit, RequestRejected
 from orders_connector.hydration import FEW, FRUITLESS_PAGES, waiting_orders
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.listing_ends import MOST_LOOKS, look_at_changes, page_of, walk_requests
 from orders_connector.sources.base import Window
+from orders_connector.sources.voucherify.loading.backfill import ROWS_PER_EXPORT
 from orders_connector.sources.voucherify.paging import MAX_LIMIT, Reach
 from orders_connector.warehouse.configured import warehouse_connection
 

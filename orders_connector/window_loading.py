@@ -255,6 +255,9 @@ class _Run:
         until = asked.end or (covered[-1].end if covered else None)
         if until is None or asked.start < until:
             reading.missing = gaps_in(covered, Window(asked.start, until))
+        open_ends = [w for part in self.readings for w in part.missing if w.end is None]
+        if until and asked.end is None and open_ends:
+            reading.missing.append(Window(until))
         last = next((w for w in covered if until and w.end and w.start < until <= w.end), None)
         if last:
             reading.proven = Window(max(asked.start, last.start), until)

@@ -14,8 +14,8 @@ from orders_connector.budget import (
     cycle_of,
     refuse_when_spent,
 )
-from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.errors import CallBudgetExhausted, QuotaExhausted
+from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.warehouse.database import open_warehouse
 from tests.conftest import NOW

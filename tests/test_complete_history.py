@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from orders_connector.account_load import AccountLoad, open_account
-from orders_connector.backfill import Backfill
 from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
+from orders_connector.sources.voucherify.loading.backfill import Backfill
 from orders_connector.sync import sync_account
 from orders_connector.warehouse.configured import warehouse_connection
 from tests.conftest import NOW

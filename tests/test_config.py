@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orders_connector.config import Schedule, Settings, Warehouse
-from orders_connector.sources.voucherify.account import VoucherifyAccount
+from orders_connector.config import Account, Schedule, Settings, Warehouse
 from orders_connector.errors import ConfigurationError
+from orders_connector.sources.registry import account_types
+from orders_connector.sources.voucherify.account import VoucherifyAccount
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,9 +24,26 @@ history_start = "2024-01-01"
 """
 
 
+MERCHANT = """
+[accounts.store]
+source = "ultracart"
+currency = "USD"
+time_zone = "America/New_York"
+history_start = "2024-01-01"
+"""
+
+VENDOR = """
+[accounts.vendor]
+source = "licensespring"
+time_zone = "Europe/Berlin"
+history_start = "2024-01-01"
+"""
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith(("ORDERS_", "VOUCHERIFY_"))]:
+    ours = ("ORDERS_", "VOUCHERIFY_", "ULTRACART_", "LICENSESPRING_")
+    for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -96,6 +114,56 @@ def test_five_settings_of_an_account_are_enough(tmp_path):
     assert shop.recognised_statuses == ("PAID", "FULFILLED")
     assert shop.minor_unit_exponent == 2
     assert settings.schedule.time_zone == "Europe/Warsaw"
+
+
+def test_accounts_of_all_sources_stand_in_one_file(tmp_path):
+    settings = Settings.load(written(tmp_path, ACCOUNT + MERCHANT + VENDOR))
+    found = {name: (a.source, a.currency) for name, a in settings.accounts.items()}
+    assert found == {
+        "shop": ("voucherify", "EUR"),
+        "store": ("ultracart", "USD"),
+        "vendor": ("licensespring", "XXX"),
+    }
+    store, vendor = settings.accounts["store"], settings.accounts["vendor"]
+    assert store.allowed_hosts == {"secure.ultracart.com"}
+    assert vendor.allowed_hosts == {"saas.licensespring.com"}
+    assert store.recognised_statuses == ("Shipping Department", "Completed Order")
+    assert vendor.recognised_statuses == ("issued",)
+    assert store.secret_variables == ("ULTRACART_SIMPLE_KEY",)
+    assert vendor.secret_variables == ("LICENSESPRING_API_KEY",)
+    assert settings.accounts["shop"].pace == ""
+    assert store.pace == "1,000 calls per hour and 10,000 per day"
+    assert vendor.pace == "4 requests per second"
+
+
+def test_the_environment_goes_before_the_file_for_every_source(tmp_path, monkeypatch):
+    monkeypatch.setenv("ORDERS_ACCOUNTS__STORE__AUTH", "oauth")
+    monkeypatch.setenv("ORDERS_ACCOUNTS__STORE__CALLS_PER_HOUR", "500")
+    monkeypatch.setenv("ORDERS_ACCOUNTS__VENDOR__REQUESTS_PER_SECOND", "0.5")
+    monkeypatch.setenv("ORDERS_ACCOUNTS__VENDOR__API_KEY_ENV", "OTHER_KEY")
+    monkeypatch.setenv("ORDERS_ACCOUNTS__VENDOR__RECOGNISED_STATUSES", "issued,trial")
+    accounts = Settings.load(written(tmp_path, MERCHANT + VENDOR)).accounts
+    assert accounts["store"].secret_variables == (
+        "ULTRACART_CLIENT_ID",
+        "ULTRACART_REFRESH_TOKEN",
+    )
+    assert accounts["store"].calls_per_hour == 500
+    assert accounts["vendor"].requests_per_second == 0.5
+    assert accounts["vendor"].recognised_statuses == ("issued", "trial")
+    with pytest.raises(ConfigurationError, match=r"OTHER_KEY is not set.*api_key_env"):
+        accounts["vendor"].read_secrets()
+
+
+def test_an_account_may_come_from_the_environment_alone(tmp_path, monkeypatch):
+    for setting in (
+        "source=ultracart",
+        "currency=USD",
+        "time_zone=UTC",
+        "history_start=2024-01-01",
+    ):
+        name, value = setting.split("=")
+        monkeypatch.setenv(f"ORDERS_ACCOUNTS__STORE__{name.upper()}", value)
+    assert list(Settings.load(written(tmp_path, ACCOUNT)).accounts) == ["shop", "store"]
 
 
 def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path, monkeypatch):
@@ -184,6 +252,69 @@ def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(tmp_path, line,
     assert place in message
     assert "allowed: " in message
     assert message.count("\n") == 1, "one wrong setting, one line"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            '[accounts.shop]\nsource = "shopify"\n',
+            "accounts.shop.source = 'shopify': not allowed; allowed: "
+            '"licensespring", "ultracart", "voucherify"',
+            id="unknown_source",
+        ),
+        pytest.param(
+            '[accounts.shop]\ncurrency = "EUR"\n',
+            'accounts.shop.source: missing; allowed: "licensespring", "ultracart", "voucherify"',
+            id="no_source",
+        ),
+        pytest.param(
+            MERCHANT + "calls_per_hour = 0\n",
+            "accounts.store.calls_per_hour = 0: Input should be greater than or equal to 1; "
+            "allowed: a whole number from 1",
+            id="ultracart_value",
+        ),
+        pytest.param(
+            MERCHANT + 'region = "eu"\n',
+            "accounts.store.region: there is no such setting; there are: source, name, currency, ",
+            id="setting_of_another_source",
+        ),
+        pytest.param(
+            MERCHANT.replace('currency = "USD"\n', ""),
+            "accounts.store.currency: missing; allowed: an ISO 4217 code",
+            id="ultracart_needs_a_currency",
+        ),
+        pytest.param(
+            VENDOR + 'api_key = "8d3c1f0a"\n',
+            "accounts.vendor.api_key: there is no such setting; did you mean api_key_env?",
+            id="licensespring_key_in_the_file",
+        ),
+        pytest.param(
+            VENDOR + "requests_per_second = 0\n",
+            "accounts.vendor.requests_per_second = 0",
+            id="licensespring_value",
+        ),
+        pytest.param(
+            VENDOR.replace("[accounts.vendor]", "[accounts.Vendor]"),
+            "accounts.Vendor.name = 'Vendor': not allowed; allowed: a table name of lower-case",
+            id="licensespring_name",
+        ),
+    ],
+)
+def test_refusals_name_the_settings_of_the_source(tmp_path, text, expected):
+    message = refusal(tmp_path, text)
+    assert expected in message
+    assert message.count("\n") == 1, "one wrong setting, one line"
+
+
+@pytest.mark.parametrize("word", ["exported", "hydrated", "reconciliation"])
+def test_names_that_dagster_would_confuse_are_refused(tmp_path, word):
+    text = ACCOUNT + VENDOR.replace("accounts.vendor", f"accounts.shop_{word}")
+    message = refusal(tmp_path, text)
+    assert (
+        f"  - accounts.shop_{word}: what Dagster makes for accounts.shop has this name" in message
+    )
+    assert Settings.load(written(tmp_path, text.replace("accounts.shop]", "accounts.shops]")))
 
 
 @pytest.mark.parametrize(
@@ -303,23 +434,57 @@ def test_a_key_pasted_in_place_of_its_variable_is_refused_and_not_shown(tmp_path
 # --- documentation --------------------------------------------------------------------------
 
 
-def test_the_example_file_is_valid_and_names_every_setting():
+def example(*, switched_on=False):
+    """Return the example file, with every optional setting and account on demand."""
     text = (ROOT / "orders.example.toml").read_text()
-    Settings(**tomllib.loads(text))
-    for table in (Warehouse, Schedule, VoucherifyAccount):
-        for setting in set(table.model_fields) - {"name"}:
-            assert re.search(rf"^#? ?{setting} = ", text, re.MULTILINE), setting
+    if not switched_on:
+        return text
+    text = re.sub(r"^# ?(?=[a-z_]+ = |\[)", "", text, flags=re.MULTILINE)
+    # One of region and base_url, so the first goes.
+    return re.sub(r"^region = .*$", "", text, flags=re.MULTILINE)
+
+
+def tables_of(text):
+    """Return the parts of a TOML text by the name of their table."""
+    parts = re.split(r"^#? ?\[([a-z.]+)\]$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_the_example_file_is_valid():
+    assert list(Settings(**tomllib.loads(example())).accounts) == ["shop"]
 
 
 def test_the_example_file_is_valid_with_every_optional_setting_switched_on():
-    text = (ROOT / "orders.example.toml").read_text()
-    switched_on = re.sub(r"^# ?(?=[a-z_]+ = )", "", text, flags=re.MULTILINE)
-    switched_on = re.sub(r"^base_url = .*$", "", switched_on, flags=re.MULTILINE)
-    Settings(**tomllib.loads(switched_on))
+    accounts = Settings(**tomllib.loads(example(switched_on=True))).accounts
+    assert {account.source for account in accounts.values()} == set(account_types())
+
+
+def test_the_example_file_names_every_setting():
+    parts = tables_of(example())
+    tables = {"warehouse": Warehouse, "schedule": Schedule}
+    by_source = {
+        re.search(r'source = "(\w+)"', text).group(1): text
+        for name, text in parts.items()
+        if name.startswith("accounts.")
+    }
+    for name, table in tables.items():
+        for setting in table.model_fields:
+            assert re.search(rf"^#? ?{setting} = ", parts[name], re.MULTILINE), setting
+    # What all accounts have in common is shown with the first one.
+    for setting in set(Account.model_fields) - {"name"}:
+        assert re.search(rf"^#? ?{setting} = ", by_source["voucherify"], re.MULTILINE), setting
+    for source, table in account_types().items():
+        for setting in table.model_fields.keys() - Account.model_fields.keys():
+            assert re.search(rf"^#? ?{setting} = ", by_source[source], re.MULTILINE), setting
 
 
 def test_the_manual_explains_every_setting():
     text = (ROOT / "docs" / "configuration.md").read_text()
-    for table in (Warehouse, Schedule, VoucherifyAccount):
+    for table in (Warehouse, Schedule, Account):
         for setting in set(table.model_fields) - {"name"}:
             assert f"| `{setting}` |" in text, setting
+    sections = dict(re.findall(r"^## `source = \"(\w+)\"`$(.*?)(?=^## |\Z)", text, re.M | re.S))
+    assert sections.keys() == account_types().keys()
+    for source, table in account_types().items():
+        for setting in table.model_fields.keys() - Account.model_fields.keys():
+            assert f"| `{setting}` |" in sections[source], setting

@@ -1,6 +1,7 @@
 """LicenseSpring's orders and licenses, from payloads as they are landed to core."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
@@ -16,18 +17,13 @@ from orders_connector.modeling.refresh import refresh
 from orders_connector.sandbox.clock import Clock
 from orders_connector.sandbox.licensespring.life import Maker, Moves, fill
 from orders_connector.sandbox.licensespring.shop import Shop
-from orders_connector.sources.base import PayloadContract
+from orders_connector.sources.licensespring.reading import LICENSES, ORDERS
 from orders_connector.sources.licensespring.secrets import redacted
 from orders_connector.warehouse.database import open_warehouse, transaction
 
 MODELS = load_models()
-SHAPES = {"$.order_items": "ARRAY", "$.metadata": "OBJECT"}
-ORDERS = PayloadContract("$.results", "$.id", ("$.updated_at", "$.created_at"), SHAPES)
 # Lets every shape through, as another version of landing might.
-ANY_SHAPE = PayloadContract("$.results", "$.id", ("$.updated_at", "$.created_at"), {})
-LICENSES = PayloadContract(
-    "$.results", "$.order", ("$.updated_at", "$.created_at"), {}, part_path="$.id"
-)
+ANY_SHAPE = replace(ORDERS, shapes={}, drifting={})
 ORDER = {
     "id": 1772928012345678,
     "created_at": "2026-03-08T00:00:12Z",
@@ -324,22 +320,41 @@ def test_units_are_unknown_until_licenses_are_read(vendor):
     assert units_of(vendor) == [(0, KNOWN)]
 
 
-def test_an_order_with_its_items_says_how_many_there_are(vendor):
+def an_order_with(*licenses, **fields):
+    return ORDER | fields | {"order_items": [{"id": 7, "product_id": 8, "licenses": licenses}]}
+
+
+def test_an_order_with_its_items_tells_of_its_licenses(vendor):
     vendor.land(ORDER | {"order_items": []}, channel="get")
     assert units_of(vendor) == [(0, KNOWN)]
-    item = {"id": 7, "product_id": 8, "licenses": [LICENSE, LICENSE | {"id": 5, "product": None}]}
-    vendor.land(ORDER | {"order_items": [item]}, channel="get")
-    assert units_of(vendor) == [(2, KNOWN)]
-    # The same order from a list says nothing of them, and takes none away.
-    vendor.land(ORDER)
+    edited = {"updated_at": "2026-03-09T00:00:00Z"}
+    vendor.land(an_order_with(LICENSE, LICENSE | {"id": 5, "product": None}, **edited))
     assert units_of(vendor) == [(2, KNOWN)]
     lines = "select line_no, product_id, sku_id, product_name, quantity from core.order_items"
     assert vendor.values(f"{lines} order by 1") == [
         (1, "8", None, None, 1),
         (2, "1584723961091234", "app1", "Example App", 1),
     ]
-    vendor.land(ORDER | {"order_items": [item | {"licenses": [LICENSE]}]}, channel="get")
+    # A version without items says nothing of them and takes none away; a later one with items does.
+    vendor.land(ORDER | {"updated_at": "2026-03-10T00:00:00Z"})
+    assert units_of(vendor) == [(2, KNOWN)]
+    vendor.land(an_order_with(LICENSE, updated_at="2026-03-11T00:00:00Z"))
     assert units_of(vendor) == [(1, KNOWN)]
+
+
+def test_the_list_of_licenses_decides_once_it_has_told_of_an_order(vendor):
+    vendor.land(an_order_with(LICENSE, LICENSE | {"id": 5}))
+    assert units_of(vendor) == [(2, KNOWN)]
+    # Of the two that came in the order, one is not there any more; nothing else ever says so.
+    vendor.land_licenses(LICENSE)
+    assert units_of(vendor) == [(1, KNOWN)]
+    vendor.land(an_order_with(LICENSE | {"id": 5}, updated_at="2026-03-11T00:00:00Z"))
+    assert units_of(vendor) == [(1, KNOWN)]
+    vendor.land_gone(licenses=[(ORDER["id"], LICENSE["id"])])
+    assert units_of(vendor) == [(0, KNOWN)]
+    vendor.land_licenses(LICENSE | {"id": 5})
+    vendor.refresh()
+    assert vendor.values("select license_id from core.licenses") == [("5",)]
 
 
 def test_the_newest_state_of_a_license_shows_wherever_it_came_from(vendor):
@@ -347,16 +362,16 @@ def test_the_newest_state_of_a_license_shows_wherever_it_came_from(vendor):
         vendor.refresh()
         return vendor.values("select source_status, is_active from core.licenses")
 
-    def order_with(**fields):
-        return ORDER | {"order_items": [{"licenses": [LICENSE | fields]}]}
-
-    vendor.land(order_with(status="of the order"), channel="get")
+    vendor.land(an_order_with(LICENSE | {"status": "of the order"}))
     assert state() == [("of the order", False)]
     vendor.land_licenses(LICENSE | {"updated_at": "2026-04-02T00:00:00Z", "status": "of the list"})
     assert state() == [("of the list", False)]
-    vendor.land(order_with(status="late", updated_at="2026-04-01T12:00:00Z"), channel="get")
+    # The order is newer than the list, what it says of the license is not.
+    late = LICENSE | {"status": "late", "updated_at": "2026-04-01T12:00:00Z"}
+    vendor.land(an_order_with(late, updated_at="2026-04-05T00:00:00Z"))
     assert state() == [("of the list", False)]
-    vendor.land(order_with(active=True, updated_at="2026-04-03T00:00:00Z"), channel="get")
+    newer = LICENSE | {"active": True, "updated_at": "2026-04-03T00:00:00Z"}
+    vendor.land(an_order_with(newer, updated_at="2026-04-06T00:00:00Z"))
     assert state() == [("Inactive", True)]
     vendor.land_gone(licenses=[(ORDER["id"], LICENSE["id"])])
     assert state() == []

@@ -11,6 +11,7 @@ import pytest
 from orders_connector.landing.raw_log import land, land_gone
 from orders_connector.landing.spool import batches_from_pages
 from orders_connector.modeling.checks import run_checks
+from orders_connector.modeling.fast_json import for_duckdb
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.refresh import refresh
 from orders_connector.sandbox.ultracart.expansions import EVERYTHING, projected, thinned
@@ -19,21 +20,10 @@ from orders_connector.sandbox.ultracart.life import advance
 from orders_connector.sandbox.ultracart.orders import OrderMaker
 from orders_connector.sandbox.ultracart.refunds import full_refund, is_refunded, refund
 from orders_connector.sandbox.ultracart.switches import Switches
-from orders_connector.sources.base import PayloadContract
+from orders_connector.sources.ultracart.reading import CONTRACT
 from orders_connector.warehouse.database import open_warehouse, transaction
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
-CONTRACT = PayloadContract(
-    orders_path="$.orders",
-    id_path="$.order_id",
-    version_paths=("$.creation_dts", "$.payment.payment_dts", "$.refund_dts"),
-    shapes={
-        "$.items": "ARRAY",
-        "$.coupons": "ARRAY",
-        "$.current_stage_histories": "ARRAY",
-    },
-    undated=True,
-)
 MODELS = load_models()
 
 
@@ -467,8 +457,11 @@ def test_refunds_are_told_by_money_and_not_by_stage(warehouse):
         changed("full", "summary.total_refunded", money(103.8)),
         changed("none", "summary.total_refunded", money(0)),
         changed("partial", "summary.total_refunded", money(0.01)),
+        changed("parts_unknown", "summary.subtotal_refunded", None),
     )
     warehouse.refresh()
+    unknown = warehouse.order("parts_unknown")
+    assert (unknown["refunded_minor"], unknown["refunded_net_minor"]) == (2_889, None)
     states = warehouse.rows("select order_id, refund_state, status from core.orders")
     assert {row["order_id"] for row in states if row["order_id"] == row["refund_state"]} == {
         "full",
@@ -733,6 +726,21 @@ def test_a_whole_shop_adds_up(warehouse):
     assert lines == nets
     results = run_checks(warehouse.con, MODELS.values())
     assert [(r.model, r.name, r.sample) for r in results if not r.passed] == []
+
+
+def test_the_portable_form_gives_the_rows_of_the_fast_one(warehouse):
+    warehouse.land(*(sent(order) for order in shop(40)))
+    warehouse.land(*(changed(f"o{n}", path, value) for n, (path, value, _) in enumerate(REFUSED)))
+    warehouse.refresh()
+    names = [name for name in MODELS if name.startswith("staging.ultracart_")]
+    assert len(names) == 5
+    for name in names:
+        select = MODELS[name].inlined
+        portable, fast = (
+            warehouse.rows(f"from ({form.sql(dialect='duckdb')}) order by all")
+            for form in (select, for_duckdb(select))
+        )
+        assert portable == fast != []
 
 
 @pytest.mark.slow

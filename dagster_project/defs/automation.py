@@ -3,6 +3,8 @@
 import dagster as dg
 
 from dagster_project.defs.labels import (
+    NIGHTLY,
+    exporting_accounts,
     extraction_key,
     hydrated_key,
     model_key,
@@ -20,32 +22,37 @@ __all__ = ["build_automation"]
 def build_automation(settings: Settings, models: ModelAssets) -> dg.Definitions:
     """Make the jobs, the nightly schedule and the sensor for failed loads."""
     extractions = [extraction_key(name) for name in settings.accounts]
-    hydrations = [hydrated_key(name) for name in settings.accounts]
+    hydrations = [hydrated_key(account.name) for account in exporting_accounts(settings)]
     reconciliations = [reconciled_key(name) for name in settings.accounts]
-    of_accounts = {key.to_python_identifier() for n in settings.accounts for key in raw_keys(n)}
+    of_accounts = {
+        key.to_python_identifier() for a in settings.accounts.values() for key in raw_keys(a)
+    }
     after_extraction = (
         dg.AssetSelection.assets(*[spec.key for spec in models.refreshed], PUBLISHED)
         | dg.AssetSelection.checks_for_assets(*[model_key(name) for name in models.models])
         | dg.AssetSelection.checks_for_assets(*extractions)
     )
     nightly = dg.define_asset_job(
-        "nightly",
+        NIGHTLY,
         selection=dg.AssetSelection.assets(*extractions, *reconciliations) | after_extraction,
-        description="Reads what is new from every account, compares it with the source, refreshes, "
-        "checks and publishes.",
+        description="Reads what is new from every account, compares it with the source as often as "
+        "`reconcile_every_days` says, refreshes, checks and publishes.",
         tags={"dagster/max_runtime": 4 * 3600},
     )
     # What an extraction reports itself cannot be checked without it.
     without_extraction = after_extraction - dg.AssetSelection.checks(
         *map(window_check, extractions)
     )
-    hydrate = dg.define_asset_job(
-        "hydrate",
-        selection=dg.AssetSelection.assets(*hydrations) | without_extraction,
-        description="Fetches items of orders that are known from exports alone, refreshes, checks "
-        "and publishes.",
-        tags={"dagster/max_runtime": 4 * 3600},
-    )
+    loads = [nightly]
+    if hydrations:
+        hydrate = dg.define_asset_job(
+            "hydrate",
+            selection=dg.AssetSelection.assets(*hydrations) | without_extraction,
+            description="Fetches items of orders that are known from exports alone, refreshes, "
+            "checks and publishes.",
+            tags={"dagster/max_runtime": 4 * 3600},
+        )
+        loads.append(hydrate)
     refresh = dg.define_asset_job(
         "refresh",
         selection=without_extraction,
@@ -54,7 +61,7 @@ def build_automation(settings: Settings, models: ModelAssets) -> dg.Definitions:
     )
 
     @dg.run_failure_sensor(
-        monitored_jobs=[nightly, hydrate],
+        monitored_jobs=[*loads],
         request_job=refresh,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Says what failed. When only steps did that ask a source, starts `refresh`, "
@@ -71,7 +78,7 @@ def build_automation(settings: Settings, models: ModelAssets) -> dg.Definitions:
         return dg.SkipReason("more than reading failed: readers keep the copy they have")
 
     return dg.Definitions(
-        jobs=[nightly, hydrate, refresh], schedules=[_nightly_load(settings)], sensors=[load_failed]
+        jobs=[*loads, refresh], schedules=[_nightly_load(settings)], sensors=[load_failed]
     )
 
 
@@ -84,7 +91,7 @@ def _nightly_load(settings: Settings) -> dg.ScheduleDefinition:
     days = version_days(settings)
 
     @dg.schedule(
-        job_name="nightly",
+        job_name=NIGHTLY,
         cron_schedule=settings.schedule.cron,
         execution_timezone=settings.schedule.time_zone,
         description="One run for the last closed UTC day; nights that were missed are made up for.",

@@ -5,7 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.defs.labels import POOL, as_markdown, extraction_key, model_key
+from dagster_project.defs.labels import (
+    POOL,
+    as_markdown,
+    exporting_accounts,
+    extraction_key,
+    model_key,
+)
 from dagster_project.defs.models import ModelAssets
 from orders_connector.config import Settings
 from orders_connector.load import check_models
@@ -66,12 +72,24 @@ def _account_checks(settings: Settings, models: ModelAssets) -> dg.AssetChecksDe
                 additional_deps=refreshed,  # typing, too, puts rows into quarantine
                 description=description,
             )
-            for account in settings.accounts
-            for name, description in (
-                ("coverage_has_no_gap", "All time since history_start is proven complete."),
-                ("quarantine_is_empty", "Every order is in the figures as it stands now."),
-                ("items_are_complete", "No order is known from an export alone, without items."),
+            for accounts, name, description in (
+                (
+                    settings.accounts,
+                    "coverage_has_no_gap",
+                    "All time since history_start is proven complete.",
+                ),
+                (
+                    settings.accounts,
+                    "quarantine_is_empty",
+                    "Every order is in the figures as it stands now.",
+                ),
+                (
+                    [account.name for account in exporting_accounts(settings)],
+                    "items_are_complete",
+                    "No order is known from an export alone, without items.",
+                ),
             )
+            for account in accounts
         ],
         can_subset=True,
         pool=POOL,

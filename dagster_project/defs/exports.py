@@ -1,11 +1,11 @@
-"""Exports a range of days by hand, whatever is known of it: one asset per account."""
+"""Exports a range of days by hand: one asset per account whose source makes exports."""
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from dagster_project.defs import outcomes
-from dagster_project.defs.labels import OWNERS, POOL, exported_key
+from dagster_project.defs.labels import OWNERS, POOL, exported_key, exporting_accounts
 from dagster_project.defs.partitions import version_days
 from dagster_project.defs.progress import on_wait, what_is_done
 from dagster_project.resources import Warehouse
@@ -18,8 +18,8 @@ __all__ = ["build_exports"]
 
 
 def build_exports(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Make the export asset of every account."""
-    return [_build_export(settings, account) for account in settings.accounts.values()]
+    """Make the export asset of every account that has one."""
+    return [_build_export(settings, account) for account in exporting_accounts(settings)]
 
 
 def _build_export(settings: Settings, account: Account) -> dg.AssetsDefinition:

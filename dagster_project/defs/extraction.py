@@ -12,6 +12,7 @@ from dagster_project.resources import Warehouse
 from orders_connector.config import Account, Settings
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.sources.base import Window
+from orders_connector.sources.registry import source_of
 from orders_connector.sync import sync_account
 from orders_connector.warehouse.database import count_rows
 from orders_connector.warehouse.schema import TABLES
@@ -20,6 +21,7 @@ __all__ = ["build_extractions"]
 
 RAW_TABLE = "raw.order_payloads"
 PREVIEW = 5
+SHOWN = ("order", "part", "version_at", "channel", "loaded_at")
 
 
 def build_extractions(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -36,8 +38,7 @@ def _build_extraction(settings: Settings, account: Account) -> dg.AssetsDefiniti
             f"Orders of the {account.source} account `{account.name}`, every version as it was "
             f"sent.\n\n{TABLES[RAW_TABLE][0]} A partition is the UTC day of a version "
             "(`version_at`). A run reads what changed since the last covered moment, so a missed "
-            "night needs no care. What the listing does not reach is exported; items of exported "
-            "orders follow, `hydration_calls_per_run` at a time."
+            f"night needs no care. {source_of(account.source).reads}"
         ),
         partitions_def=version_days(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -71,8 +72,9 @@ def _build_extraction(settings: Settings, account: Account) -> dg.AssetsDefiniti
             mine = f"source = '{account.source}' and account = '{account.name}'"
             versions = count_rows(con, RAW_TABLE, mine)
             newest = con.execute(
-                "select order_id, version_at, payload ->> '$.status', payload ->> '$.amount'"
-                f" from {RAW_TABLE} where {mine} order by version_at desc, order_id limit {PREVIEW}"
+                "select order_id, coalesce(part_id, ''), version_at, channel, loaded_at"
+                f" from {RAW_TABLE} where {mine}"
+                f" order by version_at desc, version_id desc limit {PREVIEW}"
             ).fetchall()
         outcomes.log_covered_days(context, settings, account, proven, but=context.partition_keys)
         return dg.MaterializeResult(
@@ -81,7 +83,7 @@ def _build_extraction(settings: Settings, account: Account) -> dg.AssetsDefiniti
             | {
                 "dagster/row_count": versions,
                 "coverage": ", ".join(str(window) for window in proven) or "none",
-                "preview": as_markdown(("order", "version_at", "status", "amount"), newest),
+                "preview": as_markdown(SHOWN, newest),
             },
             check_results=[outcomes.window_check(result, gaps_in(proven, asked))],
         )

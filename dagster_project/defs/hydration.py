@@ -1,9 +1,9 @@
-"""Fetches the items of orders that are known from exports alone: one asset per account."""
+"""Fetches the items of orders known from exports alone: one asset per account with exports."""
 
 import dagster as dg
 
 from dagster_project.defs import outcomes
-from dagster_project.defs.labels import OWNERS, POOL, hydrated_key
+from dagster_project.defs.labels import OWNERS, POOL, exporting_accounts, hydrated_key
 from dagster_project.defs.progress import on_wait, what_is_done
 from orders_connector.config import Account, Settings
 from orders_connector.errors import RetriableSourceError, SourceError
@@ -19,8 +19,8 @@ class HydrationConfig(dg.Config):
 
 
 def build_hydrations(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Make the hydration asset of every account."""
-    return [_build_hydration(settings, account) for account in settings.accounts.values()]
+    """Make the hydration asset of every account that has one."""
+    return [_build_hydration(settings, account) for account in exporting_accounts(settings)]
 
 
 def _build_hydration(settings: Settings, account: Account) -> dg.AssetsDefinition:

@@ -5,12 +5,17 @@ from typing import Any
 
 import dagster as dg
 
+from orders_connector.config import Account, Settings
+from orders_connector.sources.registry import source_of
+
 __all__ = [
+    "NIGHTLY",
     "OWNERS",
     "POOL",
     "as_markdown",
     "column_schema",
     "exported_key",
+    "exporting_accounts",
     "extraction_key",
     "hydrated_key",
     "model_key",
@@ -21,6 +26,7 @@ __all__ = [
 # DuckDB has one writing process: every step that opens the warehouse takes this pool's only slot.
 POOL = "duckdb"
 OWNERS = ("team:data-platform",)
+NIGHTLY = "nightly"  # the job
 
 
 def extraction_key(account: str) -> dg.AssetKey:
@@ -43,9 +49,15 @@ def reconciled_key(account: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", f"{account}_reconciliation"])
 
 
-def raw_keys(account: str) -> list[dg.AssetKey]:
+def exporting_accounts(settings: Settings) -> list[Account]:
+    """Return the accounts whose source makes exports; only these have items to wait for."""
+    return [a for a in settings.accounts.values() if source_of(a.source).makes_exports]
+
+
+def raw_keys(account: Account) -> list[dg.AssetKey]:
     """Return the keys of everything that lands orders of an account, the extraction first."""
-    return [make(account) for make in (extraction_key, exported_key, hydrated_key, reconciled_key)]
+    by_hand = [exported_key, hydrated_key] if source_of(account.source).makes_exports else []
+    return [make(account.name) for make in (extraction_key, *by_hand, reconciled_key)]
 
 
 def model_key(name: str) -> dg.AssetKey:

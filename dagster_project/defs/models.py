@@ -27,7 +27,7 @@ from dagster_project.defs.labels import (
 )
 from dagster_project.defs.partitions import business_dates, log_days
 from dagster_project.resources import Warehouse
-from orders_connector.config import Settings
+from orders_connector.config import Account, Settings
 from orders_connector.load import rebuild_dates, refresh_models
 from orders_connector.modeling.lineage import Origins, column_origins, column_types
 from orders_connector.modeling.model import RAW_TABLE, Model, load_models
@@ -198,9 +198,9 @@ def _spec(
     readers = _accounts_read(settings, model)
     inputs = {table: _keys_of(table) for table in sorted(model.inputs)}
     if readers:
-        inputs[RAW_TABLE] = [extraction_key(name) for name in readers]
+        inputs[RAW_TABLE] = [extraction_key(account.name) for account in readers]
     # Columns come from what the extraction describes; the others land rows of the same kind.
-    also = [key for name in readers for key in raw_keys(name)[1:]]
+    also = [key for account in readers for key in raw_keys(account)[1:]]
     lineage = {
         column: [
             dg.TableColumnDep(key, upstream)
@@ -231,15 +231,12 @@ def _spec(
     )
 
 
-def _accounts_read(settings: Settings, model: Model) -> list[str]:
+def _accounts_read(settings: Settings, model: Model) -> list[Account]:
     """Return the accounts whose raw orders a model reads."""
     if RAW_TABLE not in model.inputs:
         return []
-    return [
-        account.name
-        for account in settings.accounts.values()
-        if model.path.stem.startswith(f"{account.source}_")
-    ]
+    sources = model.raw_sources
+    return [a for a in settings.accounts.values() if sources is None or a.source in sources]
 
 
 def _keys_of(table: str) -> list[dg.AssetKey]:

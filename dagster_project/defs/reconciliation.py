@@ -1,12 +1,23 @@
-"""Compares each account with its source every night; says what differs and stops nothing."""
+"""Compares each account with its source when it is due; says what differs and stops nothing."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
 
 from dagster_project.defs import outcomes
-from dagster_project.defs.labels import OWNERS, POOL, as_markdown, extraction_key, reconciled_key
+from dagster_project.defs.labels import (
+    NIGHTLY,
+    OWNERS,
+    POOL,
+    as_markdown,
+    extraction_key,
+    reconciled_key,
+)
 from dagster_project.defs.progress import on_wait, what_is_done
 from dagster_project.resources import Warehouse
 from orders_connector.config import Account, Settings
@@ -14,14 +25,13 @@ from orders_connector.errors import SourceError, WarehouseLocked
 from orders_connector.landing.coverage import coverage_of
 from orders_connector.landing.profiles import read_profile
 from orders_connector.reconciliation import Reconciliation, reconcile_account
-from orders_connector.sources.voucherify.profile import Profile
+from orders_connector.sources.registry import source_of
 
 __all__ = ["ReconciliationConfig", "build_reconciliations"]
 
 DIFFERENCES_SHOWN, DAYS_SHOWN = 20, 31
-NOT_ALLOWED = (
-    "skipped: the key may not export, so nothing can be compared (`doctor --probe` asks again)"
-)
+GOOD = {"equal", "repaired"}
+DAYS_WITHOUT_EXPORTS = 7  # every order is read, so a comparison costs as much as a first load
 
 
 class ReconciliationConfig(dg.Config):
@@ -37,14 +47,16 @@ def build_reconciliations(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefinition:
     key = reconciled_key(account.name)
+    source = source_of(account.source)
 
     @dg.asset(
         key=key,
         deps=[extraction_key(account.name)],
         description=(
-            f"The count of the source, an export of all orders of `{account.name}` and the "
-            "warehouse, compared by order. Orders that are gone from the source are marked "
-            "deleted, orders that differ are read again."
+            f"The count of the source, {'an export' if source.makes_exports else 'a reading'} of "
+            f"all orders of `{account.name}` and the warehouse, compared by order. Orders that are "
+            "gone from the source are marked deleted, orders that differ are put right. "
+            f"{_how_often(_days_between(account))}"
         ),
         group_name="raw",
         kinds={"python", "duckdb", account.source},
@@ -55,7 +67,7 @@ def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefi
             dg.AssetCheckSpec(
                 "reconciled",
                 asset=key,
-                description="Source, export and warehouse hold the same orders in the same state.",
+                description="Source and warehouse hold the same orders in the same state.",
             )
         ],
         pool=POOL,
@@ -64,9 +76,17 @@ def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefi
         context: dg.AssetExecutionContext, config: ReconciliationConfig, warehouse: Warehouse
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster wants the bare class here
         with warehouse.get_connection() as con:
-            profile = Profile.of(read_profile(con, account.source, account.name))
-        if not profile.exports_allowed:
-            return _not_compared("skipped", NOT_ALLOWED)
+            profile = source.profile(read_profile(con, account.source, account.name))
+            last = _last_comparison(con, account)
+            found = _tables(con, last.reconciliation_id) if last else {}
+        if why := source.not_comparable(profile):
+            return _not_compared("skipped", f"skipped: {why}")
+        # By hand it is compared at once.
+        if last and context.run.job_name == NIGHTLY:
+            zone = ZoneInfo(settings.schedule.time_zone)
+            today, due = datetime.now(zone).date(), last.next_on(_days_between(account), zone)
+            if today < due:
+                return _not_due(last, last.on(zone), today, due, found)
         try:
             done = reconcile_account(
                 settings,
@@ -84,6 +104,66 @@ def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefi
         return dg.MaterializeResult(metadata=_facts(done), check_results=[_check(done, tables)])
 
     return reconciled_orders
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The newest comparison that came to its end, whatever it found."""
+
+    reconciliation_id: str
+    status: str
+    started_at: datetime
+
+    def on(self, zone: ZoneInfo) -> date:
+        return self.started_at.astimezone(zone).date()
+
+    def next_on(self, days: int, zone: ZoneInfo) -> date:
+        """Return the day of the next one; for every night it is the same: each run compares."""
+        return self.on(zone) + timedelta(days=days if days > 1 else 0)
+
+
+def _last_comparison(con: duckdb.DuckDBPyConnection, account: Account) -> _Comparison | None:
+    rows = con.execute(
+        "select reconciliation_id, status, started_at from ops.reconciliations"
+        " where source = ? and account = ? and status <> 'failed'"
+        " order by ended_at desc limit 1",
+        [account.source, account.name],
+    ).fetchall()
+    return _Comparison(*rows[0]) if rows else None
+
+
+def _days_between(account: Account) -> int:
+    if account.reconcile_every_days is not None:
+        return account.reconcile_every_days
+    return 1 if source_of(account.source).makes_exports else DAYS_WITHOUT_EXPORTS
+
+
+def _how_often(days: int) -> str:
+    return "Every night." if days == 1 else f"The nightly load does it every {days} days."
+
+
+def _not_due(
+    last: _Comparison, day: date, today: date, due: date, found: Mapping[str, Any]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Say when the last comparison was, and repeat what it found."""
+    ago = f"{_counted((today - day).days)} ago" if day < today else "today"
+    facts = {
+        "status": "not due",
+        "reason": f"compared {ago} ({last.status}), next in {_counted((due - today).days)}",
+        "compared_on": day.isoformat(),
+        "next_on": due.isoformat(),
+    }
+    check = dg.AssetCheckResult(
+        check_name="reconciled",
+        passed=last.status in GOOD,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**facts, **found},
+    )
+    return dg.MaterializeResult(metadata=facts, check_results=[check])
+
+
+def _counted(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def _not_compared(status: str, reason: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -107,13 +187,13 @@ def _check(done: Reconciliation, tables: dict[str, Any]) -> dg.AssetCheckResult:
         "status": done.status,
         "reason": done.reason or "nothing is left to do",
         "orders": as_markdown(
-            ("source counts", "export holds", "warehouse holds"),
+            ("source counts", "source showed", "warehouse holds"),
             [[done.source_total, done.export_rows, done.warehouse_orders]],
         ),
     }
     return dg.AssetCheckResult(
         check_name="reconciled",
-        passed=done.status in {"equal", "repaired"},
+        passed=done.status in GOOD,
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata | tables,
     )

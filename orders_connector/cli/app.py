@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,13 +46,20 @@ class Form(StrEnum):
     JSON = "json"
 
 
-class PlanName(StrEnum):
+class VoucherifyPlan(StrEnum):
     """Rate limits of the sandbox, by the documented plans."""
 
     UNLIMITED = "unlimited"
     BUSINESS = "business"
     ORGANIZATION = "organization"
     SANDBOX = "sandbox"
+
+
+class UltraCartPlan(StrEnum):
+    """Limits of the sandbox: none, or those that every merchant begins with."""
+
+    UNLIMITED = "unlimited"
+    DEFAULT = "default"
 
 
 @dataclass
@@ -355,56 +362,95 @@ def demo(
         demonstration.open_ui()
 
 
-@sandbox_app.callback()
-def _sandboxes() -> None:
-    """Keep `voucherify` a command of its own although it is the only one yet."""
+Orders = Annotated[int, typer.Option(min=0, help="How many orders its past has.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same shop.")]
+Port = Annotated[int, typer.Option(help="Of the API; 0 takes a free one.")]
+Traffic = Annotated[
+    int, typer.Option(min=0, help="Changes in the shop before each list of orders.")
+]
+MovesNamed = Annotated[
+    str | None,
+    typer.Option("--moves", help="Kinds of these changes, such as create,pay. Default: all."),
+]
+SwitchesSet = Annotated[
+    list[str] | None,
+    typer.Option("--switch", help="NAME=VALUE: how an open question is answered; repeatable."),
+]
+Now = Annotated[datetime | None, typer.Option(formats=TIMES, help="Where its clock starts, UTC.")]
+HistoryDays = Annotated[int, typer.Option(min=1, help="How far its past reaches.")]
+ClockSpeed = Annotated[
+    float, typer.Option(min=0, help="Its seconds per real second; 0 stands still.")
+]
+State = Annotated[
+    Path | None, typer.Option(help="File that keeps the shop from one run to the next.")
+]
 
 
 @sandbox_app.command()
 def voucherify(
-    orders: Annotated[int, typer.Option(min=0, help="How many orders its past has.")] = 5_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same shop.")] = 7,
-    port: Annotated[int, typer.Option(help="Of the API; 0 takes a free one.")] = 0,
+    orders: Orders = 5_000,
+    seed: Seed = 7,
+    port: Port = 0,
     download_port: Annotated[int, typer.Option(help="Of the export files; 0 as well.")] = 0,
-    plan: Annotated[PlanName, typer.Option(help="Rate limits.")] = PlanName.UNLIMITED,
-    traffic: Annotated[
-        int, typer.Option(min=0, help="Changes in the shop before each list of orders.")
-    ] = 0,
-    moves: Annotated[
-        str | None,
-        typer.Option(help="Kinds of these changes, such as create,pay,cancel. Default: all."),
-    ] = None,
-    switch: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE: how an open question is answered; repeatable."),
-    ] = None,
-    now: Annotated[
-        datetime | None, typer.Option(formats=TIMES, help="Where its clock starts, UTC.")
-    ] = None,
-    history_days: Annotated[int, typer.Option(min=1, help="How far its past reaches.")] = 730,
-    clock_speed: Annotated[
-        float, typer.Option(min=0, help="Its seconds per real second; 0 stands still.")
-    ] = 1.0,
-    state: Annotated[
-        Path | None, typer.Option(help="File that keeps the shop from one run to the next.")
-    ] = None,
+    plan: Annotated[VoucherifyPlan, typer.Option(help="Rate limits.")] = VoucherifyPlan.UNLIMITED,
+    traffic: Traffic = 0,
+    moves: MovesNamed = None,
+    switch: SwitchesSet = None,
+    now: Now = None,
+    history_days: HistoryDays = 730,
+    clock_speed: ClockSpeed = 1.0,
+    state: State = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Serve a made-up Voucherify project until Ctrl-C."""
+    _serve("voucherify", **locals())
+
+
+@sandbox_app.command()
+def ultracart(
+    orders: Orders = 5_000,
+    seed: Seed = 7,
+    port: Port = 0,
+    plan: Annotated[UltraCartPlan, typer.Option(help="Limits.")] = UltraCartPlan.UNLIMITED,
+    traffic: Traffic = 0,
+    moves: MovesNamed = None,
+    switch: SwitchesSet = None,
+    now: Now = None,
+    history_days: HistoryDays = 730,
+    clock_speed: ClockSpeed = 1.0,
+    state: State = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Serve a made-up UltraCart merchant until Ctrl-C."""
+    _serve("ultracart", **locals())
+
+
+@sandbox_app.command()
+def licensespring(
+    orders: Orders = 5_000,
+    seed: Seed = 7,
+    port: Port = 0,
+    traffic: Traffic = 0,
+    moves: MovesNamed = None,
+    switch: SwitchesSet = None,
+    now: Now = None,
+    history_days: HistoryDays = 730,
+    clock_speed: ClockSpeed = 1.0,
+    state: State = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Serve a made-up LicenseSpring vendor until Ctrl-C; switch requests_per_minute limits it."""
+    _serve("licensespring", **locals())
+
+
+def _serve(source: str, **given: Any) -> None:  # noqa: ANN401 - the options of a sandbox
     from orders_connector.cli import sandbox
 
-    sandbox.serve_voucherify(
-        switches=switch or [],
+    moves, now = given.pop("moves"), given.pop("now")
+    sandbox.serve_sandbox(
+        source,
+        switches=given.pop("switch") or [],
         moves=moves.split(",") if moves else None,
-        plan=plan.value,
-        state=state,
-        as_json=as_json,
-        orders=orders,
-        seed=seed,
-        port=port,
-        download_port=download_port,
-        traffic=traffic,
         now=now.replace(tzinfo=UTC) if now else None,
-        history_days=history_days,
-        clock_speed=clock_speed,
+        **given,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
+from orders_connector.results import Reconciliation
 from orders_connector.warehouse.database import count_rows
 
 __all__ = ["MOST_DIFFERENCES", "store_days", "store_differences", "store_header"]
@@ -17,32 +18,23 @@ MOST_DAYS, MOST_DIFFERENCES = 5_000, 10_000  # rows that are stored
 def store_header(
     con: duckdb.DuckDBPyConnection,
     who: dict[str, Any],
+    result: Reconciliation,
     *,
-    status: str,
-    reason: str | None,
     started_at: datetime,
-    ended_at: datetime,
     calls: int,
-    source_total: int | None,
-    export_rows: int | None,
-    warehouse_orders: int | None,
 ) -> None:
-    """Write the row of a comparison, in the caller's transaction.
+    """Write the row of a comparison that ends now, in the caller's transaction.
 
     Args:
         con: Connection to the warehouse.
         who: `id` of the comparison, `source` and `account`.
-        status: equal, repaired, different or failed.
-        reason: What is left to do; None when nothing.
+        result: What was found.
         started_at: First request, UTC.
-        ended_at: Commit, UTC.
         calls: Requests made.
-        source_total: Orders that the source counts.
-        export_rows: Different orders in the export, or in the full reading.
-        warehouse_orders: Orders of the warehouse that are not deleted.
     """
-    row = [who["id"], who["source"], who["account"], status, reason, started_at, ended_at, calls]
-    row += [source_total, export_rows, warehouse_orders]
+    row = [who["id"], who["source"], who["account"], result.status, result.reason]
+    row += [started_at, datetime.now(UTC), calls]
+    row += [result.source_total, result.export_rows, result.warehouse_orders]
     con.execute(f"insert into ops.reconciliations values ({', '.join('?' * len(row))})", row)
 
 

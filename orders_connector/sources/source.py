@@ -81,7 +81,10 @@ class Source:
         plan_calls: Requests that planning a backfill takes at most.
         is_there: Asks for an order by id and says whether the source still has it.
         customers: Where payloads name customers.
+        reads: How a load reads orders, in a sentence or two for people.
         makes_exports: Whether there are files to export, and items to wait for.
+        not_comparable: Takes a profile; says why nightly loads cannot compare such an account with
+            its source, in words; empty when they can.
     """
 
     name: str
@@ -93,5 +96,7 @@ class Source:
     plan_calls: int
     is_there: Callable[[Any, str], Awaitable[bool]]
     customers: Customers
+    reads: str = ""
     makes_exports: bool = False
+    not_comparable: Callable[[Any], str] = lambda _: ""
     profile: Callable[[Mapping[str, str]], Any] = dict

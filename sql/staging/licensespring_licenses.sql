@@ -1,8 +1,9 @@
 /*
 description: >
   Every license on its order as it stands now. A license that moved stands on its new order; one that
-  was deleted is not here. What the list of licenses says holds until it says that the license is
-  gone; what only an order says holds while the order's newest version with items lists it.
+  was deleted is not here. The list of licenses decides which are on an order; what came in an order
+  counts while the list has told nothing of that order's licenses. The newest state shows,
+  wherever it came from.
 grain: [source, account, order_id, license_id]
 refresh_key: order_key
 columns:
@@ -98,11 +99,11 @@ from (
                 l.item_no,
                 l.license_no
         ) as newest_first,
-        coalesce(max(case when l.origin = 'gone' then l.version_id end) over (
+        t.order_id is null or coalesce(max(case when l.origin = 'license' then l.version_id end) over (
             partition by l.source, l.account, l.order_id, l.license_id
-        ), 0) > coalesce(max(case when l.origin <> 'gone' then l.version_id end) over (
+        ), 0) > coalesce(max(case when l.origin = 'gone' then l.version_id end) over (
             partition by l.source, l.account, l.order_id, l.license_id
-        ), 0) as is_gone
+        ), 0) as is_on_order
     from staging.licensespring_license_versions as l
     left join (
         select
@@ -117,6 +118,15 @@ from (
         where v.has_items and v.channel <> 'gone'
     ) as s
         on s.source = l.source and s.account = l.account and s.order_id = l.order_id and s.newest_first = 1
-    where l.license_id is not null and (l.origin <> 'order' or l.version_id = s.version_id)
+    left join (
+        select distinct
+            o.source,
+            o.account,
+            o.order_id
+        from staging.licensespring_license_versions as o
+        where o.origin <> 'order'
+    ) as t
+        on t.source = l.source and t.account = l.account and t.order_id = l.order_id
+    where l.license_id is not null and (t.order_id is not null or l.version_id = s.version_id)
 ) as n
-where n.newest_first = 1 and n.origin <> 'gone' and not n.is_gone
+where n.newest_first = 1 and n.origin <> 'gone' and n.is_on_order

@@ -164,7 +164,7 @@ from (
         case
             when x.subtotal_refunded is not null
                 then cast(x.subtotal_refunded - coalesce(x.discount_refunded, cast(0 as decimal(25, 8))) as bigint)
-            when x.subtotal is not null and x.refunded is null then cast(0 as bigint)
+            when x.subtotal is not null and coalesce(x.refunded, cast(0 as decimal(25, 8))) = 0 then cast(0 as bigint)
         end as refunded_net_minor,
         case when cast(x.shipping as decimal(17, 0)) = x.shipping then cast(x.shipping as bigint) end as shipping_minor,
         case

@@ -95,5 +95,6 @@ def test_runs_as_a_module(tmp_path):
 def test_every_reporting_command_speaks_json(run):
     for command in COMMANDS[:-1]:
         assert "--json" in run(command, "--help").out
-    assert "--json" in run("sandbox", "voucherify", "--help").out
+    for source in ("voucherify", "ultracart", "licensespring"):
+        assert "--json" in run("sandbox", source, "--help").out
     assert app.info.help

@@ -1,4 +1,4 @@
-"""An installation per test: a sandbox shop, its settings, its definitions, a Dagster instance."""
+"""An installation per test: sandboxes, their settings, their definitions, a Dagster instance."""
 
 import logging
 from contextlib import ExitStack, contextmanager
@@ -10,12 +10,15 @@ import pytest
 
 from dagster_project.definitions import build_definitions
 from orders_connector.config import Settings
+from orders_connector.sandbox.licensespring import LicenseSpringSandbox
+from orders_connector.sandbox.ultracart import UltraCartSandbox
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)  # the shop's clock; the scheduler's is the real one
 HISTORY_START = "2026-06-20"
 
-ACCOUNT = """
+ACCOUNTS = {
+    "voucherify": """
 [accounts.{name}]
 source = "voucherify"
 base_url = "{base_url}"
@@ -23,10 +26,41 @@ download_hosts = ["{download_host}"]
 app_id_env = "{prefix}_APP_ID"
 app_token_env = "{prefix}_APP_TOKEN"
 currency = "EUR"
+""",
+    "ultracart": """
+[accounts.{name}]
+source = "ultracart"
+base_url = "{base_url}"
+simple_key_env = "{prefix}_KEY"
+currency = "USD"
+""",
+    "licensespring": """
+[accounts.{name}]
+source = "licensespring"
+base_url = "{base_url}"
+api_key_env = "{prefix}_KEY"
+requests_per_second = 100
+""",
+}
+COMMON = """\
 time_zone = "Europe/Warsaw"
 history_start = {history_start}
 max_attempts = 1
 """
+
+
+def sandbox(source, orders):
+    """Make a sandbox whose past reaches 40 days back, and say under which names its keys go."""
+    past = {"now": NOW, "history_days": 40}
+    if source == "ultracart":
+        box = UltraCartSandbox(orders, latency=0.0, **past)
+        return box, {"KEY": box.simple_key}
+    if source == "licensespring":
+        box = LicenseSpringSandbox(orders, **past)
+        return box, {"KEY": box.api_key}
+    # Exports are done when first looked at, so that no test waits for them.
+    box = VoucherifySandbox(orders, switches=Switches(export_polls=0), **past)
+    return box, {"APP_ID": box.app_id, "APP_TOKEN": box.app_token}
 
 
 class Installation:
@@ -66,9 +100,10 @@ class Installation:
         )
 
     def live_on(self, days):
-        """Let the shop live for some days."""
-        for _ in range(days):
-            self.box.moves.day()
+        """Let the shops live for some days."""
+        for box in self.boxes.values():
+            for _ in range(days):
+                box.moves.day()
 
     def query(self, sql, path=None):
         with duckdb.connect(str(path or self.settings.warehouse.path), read_only=True) as con:
@@ -117,26 +152,25 @@ def days_between(first, last):
 
 
 @contextmanager
-def open_installation(folder, *, orders=150, accounts=("shop",), instance=None, schedule=""):
+def open_installation(folder, *, orders=150, accounts=None, instance=None, schedule=""):
+    accounts = accounts or {"shop": "voucherify"}
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         instance = instance or stack.enter_context(dg.DagsterInstance.ephemeral())
         boxes = {}
         text = schedule
-        for name in accounts:
-            # Exports are done when first looked at, so that no test waits for them.
-            switches = Switches(export_polls=0)
-            box = VoucherifySandbox(orders, now=NOW, history_days=40, switches=switches)
+        for name, source in accounts.items():
+            box, keys = sandbox(source, orders)
             boxes[name] = stack.enter_context(box)
-            prefix = name.upper()
-            patch.setenv(f"{prefix}_APP_ID", box.app_id)
-            patch.setenv(f"{prefix}_APP_TOKEN", box.app_token)
-            text += ACCOUNT.format(
+            for key, value in keys.items():
+                patch.setenv(f"{name.upper()}_{key}", value)
+            downloads = getattr(box, "download_url", "")
+            text += (ACCOUNTS[source] + COMMON).format(
                 name=name,
                 base_url=box.base_url,
-                download_host=box.download_url.removeprefix("http://"),
-                prefix=prefix,
+                download_host=downloads.removeprefix("http://"),
+                prefix=name.upper(),
                 history_start=HISTORY_START,
             )
         path = folder / "orders.toml"
@@ -169,3 +203,26 @@ def opened(tmp_path_factory):
         yield lambda **options: stack.enter_context(
             open_installation(tmp_path_factory.mktemp("installation"), **options)
         )
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Retry steps without waiting."""
+    policy = dg.RetryPolicy(max_retries=1)
+    monkeypatch.setattr("dagster_project.defs.outcomes.RETRIES", policy)
+
+
+def what_the_sensor_does(here, result):
+    """Let the sensor for failed loads look at a run that failed."""
+    context = dg.build_run_status_sensor_context(
+        sensor_name="load_failed",
+        dagster_event=result.get_run_failure_event(),
+        dagster_instance=here.instance,
+        dagster_run=result.dagster_run,
+    ).for_run_failure()
+    return here.defs.resolve_sensor_def("load_failed")(context)
+
+
+@pytest.fixture(scope="session")
+def sensor():
+    return what_the_sensor_does

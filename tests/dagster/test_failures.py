@@ -8,25 +8,8 @@ import pytest
 from orders_connector.sandbox.voucherify import Fault
 
 
-@pytest.fixture
-def at_once(monkeypatch):
-    """Retry steps without waiting."""
-    policy = dg.RetryPolicy(max_retries=1)
-    monkeypatch.setattr("dagster_project.defs.outcomes.RETRIES", policy)
-
-
 def everything_logged(here, result):
     return "\n".join(str(entry.to_json()) for entry in here.instance.all_logs(result.run_id))
-
-
-def what_the_sensor_does(here, result):
-    context = dg.build_run_status_sensor_context(
-        sensor_name="load_failed",
-        dagster_event=result.get_run_failure_event(),
-        dagster_instance=here.instance,
-        dagster_run=result.dagster_run,
-    ).for_run_failure()
-    return here.defs.resolve_sensor_def("load_failed")(context)
 
 
 def test_wrong_keys_fail_once_with_advice_and_without_the_secret(here, monkeypatch):
@@ -50,15 +33,17 @@ def test_a_missing_key_is_named(here, monkeypatch):
     assert here.box.calls == []
 
 
-def test_items_that_cannot_be_asked_for_do_not_hold_back_the_figures(here, monkeypatch):
+def test_items_that_cannot_be_asked_for_do_not_hold_back_the_figures(here, sensor, monkeypatch):
     assert here.nightly().success
     monkeypatch.delenv("SHOP_APP_TOKEN")
     result = here.run("hydrate")
     assert here.failed_steps(result) == {"raw__shop_hydrated_orders"}
-    assert isinstance(what_the_sensor_does(here, result), dg.RunRequest)
+    assert isinstance(sensor(here, result), dg.RunRequest)
 
 
-def test_what_a_failed_extraction_read_is_kept_refreshed_and_made_whole(at_once, installation):
+def test_what_a_failed_extraction_read_is_kept_refreshed_and_made_whole(
+    at_once, sensor, installation
+):
     here = installation()
     here.box.faults.add(Fault("status", nth=tuple(range(2, 20))))  # all but the first page
     result = here.nightly()
@@ -68,7 +53,7 @@ def test_what_a_failed_extraction_read_is_kept_refreshed_and_made_whole(at_once,
     assert 0 < kept < len(here.box.shop)
     assert here.shown("raw", "shop_orders") == set()
 
-    assert isinstance(what_the_sensor_does(here, result), dg.RunRequest)
+    assert isinstance(sensor(here, result), dg.RunRequest)
     refreshed = here.run("refresh")
     assert refreshed.success
     assert "raw.shop_orders.coverage_has_no_gap" in here.failed_checks(refreshed)
@@ -81,13 +66,13 @@ def test_what_a_failed_extraction_read_is_kept_refreshed_and_made_whole(at_once,
     assert here.query("select count(*) from core.orders", here.published) == [(len(here.box.shop),)]
 
 
-def test_one_broken_account_does_not_hold_back_the_other(installation, monkeypatch):
-    here = installation(accounts=("north", "south"), orders=60)
+def test_one_broken_account_does_not_hold_back_the_other(installation, sensor, monkeypatch):
+    here = installation(accounts={"north": "voucherify", "south": "voucherify"}, orders=60)
     monkeypatch.setenv("SOUTH_APP_TOKEN", "broken")
     result = here.nightly()
     assert here.failed_steps(result) == {"raw__south_orders"}
     assert here.steps(result) == ["raw__north_orders", "raw__north_reconciliation"]
-    assert isinstance(what_the_sensor_does(here, result), dg.RunRequest)
+    assert isinstance(sensor(here, result), dg.RunRequest)
     assert here.run("refresh").success
     assert here.query("select account, count(*) from core.orders group by 1", here.published) == [
         ("north", len(here.boxes["north"].shop))
@@ -124,7 +109,7 @@ def test_history_out_of_reach_is_shown_and_stops_nothing(installation):
     assert not [call for call in here.box.calls if call.method == "POST"]
 
 
-def test_checks_guard_the_published_copy(here):
+def test_checks_guard_the_published_copy(here, sensor):
     assert here.nightly().success
     here.tamper("update marts.daily_revenue set discounts_minor = discounts_minor + 1")
     warned = here.run("refresh")
@@ -145,7 +130,7 @@ def test_checks_guard_the_published_copy(here):
     assert broken.check_name == "unique_source_account_order_id"
     assert broken.metadata["failing_rows"].value == 1
     assert "| source | account | order_id | rows |" in broken.metadata["sample"].value
-    assert isinstance(what_the_sensor_does(here, blocked), dg.SkipReason)
+    assert isinstance(sensor(here, blocked), dg.SkipReason)
 
 
 def test_the_warehouse_is_free_after_an_error(here):

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from orders_connector.sources.licensespring.account import LicenseSpringAccount
 from orders_connector.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -24,6 +23,7 @@ from orders_connector.errors import (
 )
 from orders_connector.http import Transport
 from orders_connector.sandbox.licensespring import Fault, LicenseSpringSandbox, Switches
+from orders_connector.sources.licensespring.account import LicenseSpringAccount
 from orders_connector.sources.licensespring.auth import ApiKeyAuth
 from orders_connector.sources.licensespring.client import LicenseSpringClient
 from orders_connector.sources.licensespring.endpoints import filter_text

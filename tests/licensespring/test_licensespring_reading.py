@@ -1,10 +1,7 @@
 """Orders and licenses are read completely, in few requests, and what is claimed is proven."""
 
-from datetime import timedelta
 
-import pytest
 
-from orders_connector.sandbox.licensespring import Switches
 from orders_connector.sync import sync_account
 from tests.licensespring.conftest import held, there
 

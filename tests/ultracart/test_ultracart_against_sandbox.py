@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import pytest
 
-from orders_connector.sources.ultracart.account import UltraCartAccount
 from orders_connector.errors import (
     CredentialsRejected,
     NotFound,
@@ -17,6 +16,7 @@ from orders_connector.errors import (
     ServerFailed,
 )
 from orders_connector.sandbox.ultracart import Fault, Limits, Switches, UltraCartSandbox
+from orders_connector.sources.ultracart.account import UltraCartAccount
 from orders_connector.sources.ultracart.client import UltraCartClient
 
 pytestmark = pytest.mark.anyio

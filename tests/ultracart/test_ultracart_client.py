@@ -23,7 +23,6 @@ from ultracart.model.order_query import OrderQuery
 from ultracart.model.order_query_batch import OrderQueryBatch
 from ultracart.model.order_summary import OrderSummary
 
-from orders_connector.sources.ultracart.account import UltraCartAccount, UltraCartOAuth
 from orders_connector.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -36,6 +35,7 @@ from orders_connector.errors import (
     UnreadableAnswer,
 )
 from orders_connector.http import Transport
+from orders_connector.sources.ultracart.account import UltraCartAccount, UltraCartOAuth
 from orders_connector.sources.ultracart.auth import OAuthAuth, SimpleKeyAuth
 from orders_connector.sources.ultracart.client import UltraCartClient
 from orders_connector.sources.ultracart.expansions import ANALYTICS, EXPANSIONS, expand_parameter

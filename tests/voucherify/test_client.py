@@ -18,7 +18,6 @@ import voucherify
 from pydantic import SecretStr
 from voucherify import models as sdk_models
 
-from orders_connector.sources.voucherify.account import Credentials, VoucherifyAccount
 from orders_connector.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -33,6 +32,7 @@ from orders_connector.errors import (
     UnreadableAnswer,
 )
 from orders_connector.http import Transport
+from orders_connector.sources.voucherify.account import Credentials, VoucherifyAccount
 from orders_connector.sources.voucherify.auth import KeyPairAuth, OAuthAuth
 from orders_connector.sources.voucherify.client import VoucherifyClient
 from orders_connector.sources.voucherify.models import Export

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.errors import (
     ConnectionFailed,
     CredentialsRejected,
@@ -20,6 +19,7 @@ from orders_connector.errors import (
 )
 from orders_connector.hosts import host_of
 from orders_connector.sandbox.voucherify import Fault, Limits, Switches, VoucherifySandbox
+from orders_connector.sources.voucherify.account import VoucherifyAccount
 from orders_connector.sources.voucherify.client import VoucherifyClient
 
 pytestmark = pytest.mark.anyio

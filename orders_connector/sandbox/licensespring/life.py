@@ -177,7 +177,7 @@ class Moves:
         rng, clock = self._rng, self._shop.clock
         start = clock.now()
         count = 3 * max(3, len(self._shop) // 500)
-        kinds = rng.choices(list(self.weights), list(self.weights.values()), k=count)
+        kinds = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=count)
         made: Counter[str] = Counter()
         for second, kind in zip(sorted(rng.random() for _ in kinds), kinds, strict=True):
             clock.set(start + timedelta(days=1) * second)

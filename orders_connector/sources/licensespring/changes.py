@@ -79,11 +79,13 @@ class ChangeReading:
         """
         await self._seek(self.walks)
         end: datetime | None = None
-        reached: int | None = None
+        reached, most_pages = ABOVE_ALL, 1
         while self.left is not None and not self.failed:
             for walk in self._leading:
-                if reached is None or _depth(walk) >= reached:
-                    await walk.go_on(self._floor, most_pages=PORTION_PAGES)
+                if _depth(walk) >= reached and not self.failed:
+                    await walk.go_on(self._floor, most_pages=most_pages)
+            # Something is proven soon, however few requests a run may make.
+            most_pages = min(PORTION_PAGES, 2 * most_pages)
             reached = max(map(_depth, self._leading))
             if self.failed or reached == ABOVE_ALL:
                 continue

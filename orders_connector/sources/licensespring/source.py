@@ -45,4 +45,8 @@ SOURCE = Source(
         emails=("$.customer.email", "$.customer_email"),
         erased_by="deletion of the orders in the vendor's platform",
     ),
+    reads=(
+        "A run reads two lists by the time of the last change: orders, and licenses, which are "
+        "parts of orders with versions of their own. License keys and passwords are not stored."
+    ),
 )

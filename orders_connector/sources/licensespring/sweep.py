@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from orders_connector.errors import CallBudgetExhausted, SourceError
 from orders_connector.sources.base import Reading, Walk, Window
 from orders_connector.sources.licensespring.changes import PORTION_PAGES
 from orders_connector.sources.licensespring.paging import (
@@ -110,7 +111,12 @@ class Sweep:
                 async for reading in portions:
                     yield reading
             if self._failure:
-                yield Reading(self._asked, reason=self._failure, walks=self.walks)
+                yield Reading(
+                    self._asked,
+                    missing=[self._asked],
+                    reason=self._failure,
+                    walks=self.walks,
+                )
                 return
             self._marks[one.mark] = DONE
         assert self._began is not None  # noqa: S101 - a pass that ended has asked
@@ -130,11 +136,16 @@ class Sweep:
         if start is not None:
             await walk.seek(start)
         while True:
-            bounded = one.bounded and self._began and walk.sort != "id"
-            await walk.go_on(
-                key_of(self._began) if bounded and self._began else None, most_pages=PORTION_PAGES
-            )
-            self._began = self._began or walk.evidence.asked_at
+            bounded = one.bounded and walk.sort != "id"
+            try:
+                await walk.go_on(
+                    key_of(self._began) if bounded and self._began else None,
+                    most_pages=PORTION_PAGES,
+                )
+            except (SourceError, CallBudgetExhausted):
+                # However little a run may read, the next one goes on from there.
+                yield self._portion(one, walk)
+                raise
             if walk.evidence.ended in FAILED and walk.sort != "id":
                 walk = self._walk(replace(one.listing, sort="id"))
                 continue
@@ -153,6 +164,7 @@ class Sweep:
     def _portion(self, one: _Pass, walk: ListWalk) -> Reading:
         """Note how far the sweep went; nothing is proven yet."""
         reading = Reading(self._asked)
+        self._began = self._began or walk.evidence.asked_at
         if self._keeps_marks and self._began:
             if walk.sort != "id" and walk.edge is not None:
                 self._marks[one.mark] = moment_of(walk.edge)

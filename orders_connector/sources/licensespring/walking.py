@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 FAILED = ("moving", "ties", "unsorted")
 FEW_REREADS = 25
 SHORT_PAGES = 2  # a page may be short by chance; as many in a row are as long as pages get
+MOST_GROWTH = 1_000
 SEEK_ROWS = 3 * MAX_LIMIT  # fewer are read sooner than sought
 
 
@@ -197,6 +198,8 @@ class ListWalk:
         if not more:
             self._read = reached
             walk.ended = "end"
+        elif walk.orders_seen > MOST_GROWTH + 2 * (walk.first_total or walk.orders_seen):
+            walk.ended = "moving"  # rows come faster than they are read
         elif not progressed:
             self._step_back()
         else:

@@ -109,35 +109,35 @@ class UltraCartReader:
         """
         self._fit(known)
         begin = asked.start - self._overlap - SLACK
+        late = [self._late(event, asked, begin, pages) for event in EVENTS]
+        until: Any = {} if asked.end is None else {"creation_date_end": asked.end + SLACK}
+        created = self._walk("creation_date", until, pages, begin)
         asked_at = datetime.now(UTC)
-        walks: list[Walk] = []
-        for event in EVENTS:
-            bounds: Any = {f"{event}_date_begin": begin, "creation_date_end": asked.start + SLACK}
-            if asked.end is not None:
-                bounds[f"{event}_date_end"] = asked.end + self._overlap + SLACK
-            walk = self._walk(f"{event}_date", bounds, pages)
-            async for _ in self._portions(walk, None):
-                yield Reading(asked)
-            walks.append(walk.evidence)
-        asked_at = walks[0].asked_at or asked_at
-        has_late_events = _why(walks) is None
-        end = min(asked.end or asked_at, asked_at)
-        created: Any = {} if asked.end is None else {"creation_date_end": asked.end + SLACK}
-        walk = self._walk("creation_date", created, pages, begin)
+        stopped: Exception | None = None
+
+        def end() -> datetime:
+            at = late[0].evidence.asked_at or asked_at
+            return min(asked.end or at, at)
 
         def covered() -> Window | None:
-            to = end if walk.evidence.ended == "end" else min(walk.read_to or asked.start, end)
-            return Window(asked.start, to) if has_late_events and asked.start < to else None
+            if any(walk.evidence.ended != "end" for walk in late):
+                return None
+            whole = created.evidence.ended == "end"
+            to = end() if whole else min(created.read_to or asked.start, end())
+            return Window(asked.start, to) if asked.start < to else None
 
-        stopped: Exception | None = None
         try:
-            async for _ in self._portions(walk, end + SLACK):
+            for walk in late:
+                async for _ in self._portions(walk, None):
+                    yield Reading(asked)
+            async for _ in self._portions(created, end() + SLACK):
                 yield Reading(asked, proven=covered())
         except (SourceError, CallBudgetExhausted) as problem:
             stopped = problem  # what was read before counts
-        reading = Reading(asked, proven=covered(), walks=[*walks, walk.evidence])
+        walks = [walk.evidence for walk in (*late, created) if walk.evidence.pages]
+        reading = Reading(asked, proven=covered(), walks=walks)
         if stopped is None:
-            reading.reason = _why(reading.walks)
+            reading.reason = _why(walks)
         if stopped or reading.reason:
             start = reading.proven.end if reading.proven else None
             reading.missing = [Window(start or asked.start, asked.end)]
@@ -178,10 +178,11 @@ class UltraCartReader:
         for start in range(0, len(ids), PORTION_ORDERS):
             await ask_batches(self._fetcher, ids[start : start + PORTION_ORDERS], pages, told)
             yield Reading(reading.window)
-        reading, stopped = await self._missing(told, pages)
-        yield reading
-        if stopped:
-            raise stopped
+        if told.missing or told.refused:
+            reading, stopped = await self._missing(told, pages)
+            yield reading
+            if stopped:
+                raise stopped
 
     async def read_all(self, pages: PageSink) -> AsyncGenerator[Reading]:
         """Read every order there is, by its time of creation.
@@ -251,6 +252,13 @@ class UltraCartReader:
         told = known.profile.get("page_limit", "")
         if told.isdecimal() and self._fetcher.limit:
             self._fetcher.limit = max(1, min(int(told), self._fetcher.limit))
+
+    def _late(self, event: str, asked: Window, begin: datetime, pages: PageSink) -> QueryWalk:
+        """Walk over the orders created before a window to which something happened in it."""
+        bounds: Any = {f"{event}_date_begin": begin, "creation_date_end": asked.start + SLACK}
+        if asked.end is not None:
+            bounds[f"{event}_date_end"] = asked.end + self._overlap + SLACK
+        return self._walk(f"{event}_date", bounds, pages)
 
     def _walk(
         self, name: str, query: OrderQuery, pages: PageSink, begin: datetime | None = None

@@ -1,7 +1,11 @@
 """UltraCart as a source."""
 
+from typing import cast
+
+from orders_connector.account_load import AccountLoad
 from orders_connector.errors import NotFound
 from orders_connector.sources.source import Customers, Greeting, Source
+from orders_connector.sources.ultracart.account import UltraCartAccount
 from orders_connector.sources.ultracart.client import MAX_LIMIT, UltraCartClient
 from orders_connector.sources.ultracart.page_fetching import PageFetcher
 from orders_connector.sources.ultracart.probes import MOST_CALLS, probe
@@ -29,10 +33,14 @@ async def _is_there(client: UltraCartClient, order_id: str) -> bool:
     return True
 
 
+def _reader(load: AccountLoad) -> UltraCartReader:
+    return UltraCartReader(load.client, cast(UltraCartAccount, load.account))
+
+
 SOURCE = Source(
     name="ultracart",
     client=UltraCartClient.for_account,
-    loading=WindowLoading(lambda load: UltraCartReader(load.client, load.account)),
+    loading=WindowLoading(_reader),
     greet=_greet,
     probe=probe,
     probe_calls=MOST_CALLS,
@@ -44,5 +52,10 @@ SOURCE = Source(
         ids=("$.customer_profile.customer_profile_oid",),
         emails=("$.billing.email",),
         erased_by="deletion of each order",
+    ),
+    reads=(
+        "The source keeps no time of change. A run asks for orders that were created, paid, "
+        "shipped or refunded, and reads again those that are not settled and those of the last "
+        "`reread_days`. A change without a time is dated when it is first seen."
     ),
 )

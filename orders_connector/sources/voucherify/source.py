@@ -4,7 +4,7 @@ from orders_connector.errors import NotFound
 from orders_connector.planner import MOST_QUESTIONS
 from orders_connector.sources.source import Customers, Greeting, Source
 from orders_connector.sources.voucherify.client import VoucherifyClient
-from orders_connector.sources.voucherify.loading import VoucherifyLoading
+from orders_connector.sources.voucherify.loading.verbs import VoucherifyLoading
 from orders_connector.sources.voucherify.paging import REACH
 from orders_connector.sources.voucherify.probes import MOST_CALLS, probe
 from orders_connector.sources.voucherify.profile import Profile
@@ -31,6 +31,12 @@ async def _is_there(client: VoucherifyClient, order_id: str) -> bool:
     return True
 
 
+def _not_comparable(profile: Profile) -> str:
+    if profile.exports_allowed:
+        return ""
+    return "the key may not export, so nothing can be compared (`doctor --probe` asks again)"
+
+
 SOURCE = Source(
     name="voucherify",
     client=VoucherifyClient.for_account,
@@ -47,6 +53,11 @@ SOURCE = Source(
         referrer_keys=("referrer_id", "referrer"),
         erased_by="permanent deletion of the customer",
     ),
+    reads=(
+        "A run walks the listing from the last change back. What the listing does not reach is "
+        "exported; items of exported orders follow, `hydration_calls_per_run` at a time."
+    ),
     makes_exports=True,
+    not_comparable=_not_comparable,
     profile=Profile.of,
 )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from orders_connector.account_load import AccountLoad, Commit
-from orders_connector.account_run import AccountRun
-from orders_connector.backfill import Backfill
 from orders_connector.errors import CallBudgetExhausted, SourceError
 from orders_connector.hydration import hydrate
 from orders_connector.landing.profiles import note_answer
 from orders_connector.landing.raw_log import Landed
 from orders_connector.planner import business_dates, make_plan
-from orders_connector.reconciliation import reconcile
 from orders_connector.results import Hydrated, Plan, Progress, Reconciliation, SyncResult
 from orders_connector.sources.base import Reading, Window
+from orders_connector.sources.voucherify.loading.backfill import Backfill
+from orders_connector.sources.voucherify.loading.reconciliation import reconcile
+from orders_connector.sources.voucherify.loading.run import AccountRun
 
 __all__ = ["VoucherifyLoading"]
 

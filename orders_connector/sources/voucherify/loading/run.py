@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
 from orders_connector.account_load import AccountLoad, Commit
-from orders_connector.backfill import Backfill
 from orders_connector.errors import (
     CallBudgetExhausted,
     SourceError,
@@ -20,6 +19,7 @@ from orders_connector.landing.spool import Spool
 from orders_connector.results import Hydrated, Progress, SyncResult, whole_days
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
+from orders_connector.sources.voucherify.loading.backfill import Backfill
 from orders_connector.sources.voucherify.paging import Reach
 from orders_connector.warehouse.configured import warehouse_connection
 

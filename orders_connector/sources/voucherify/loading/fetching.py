@@ -125,7 +125,8 @@ async def _get(load: AccountLoad, order_id: str) -> bytes:
     answer = await load.client.get_order(order_id)
     if answer.model.id != order_id:  # orders are found by the shop's own ids as well
         raise answer.answer.unreadable(f"the order {order_id} was asked for, another one came")
-    return answer.content
+    content: bytes = answer.content
+    return content
 
 
 def _as_json(answer: NotFound) -> str:

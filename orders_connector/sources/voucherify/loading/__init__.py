@@ -1,0 +1,1 @@
+"""How Voucherify's orders get into the warehouse: listing, exports, items, comparison."""
