@@ -92,7 +92,7 @@ JUDGED = f"""
     create or replace temp table judged as
     with final as {STATES},
     found as (
-        select order_id, case when was_unknown then 'missed' else 'wrong' end as cause,
+        select order_id, part_id, case when was_unknown then 'missed' else 'wrong' end as cause,
             true as repaired,
             case
                 when was_unknown then 'unknown before; it is of ' || version_at::varchar
@@ -101,7 +101,7 @@ JUDGED = f"""
             end || case when part_id is null then '' else ' (part ' || part_id || ')' end as detail
         from ({BROUGHT})
         union all
-        select v.order_id, 'vanished', a.answer in ('there', 'gone'),
+        select v.order_id, v.part_id, 'vanished', a.answer in ('there', 'gone'),
             'did not come with all others; ' || case
                 when a.answer = 'gone' then 'asked for and not there any more: marked as deleted'
                 when a.answer = 'there' then 'asked for and there'
@@ -111,7 +111,8 @@ JUDGED = f"""
         from vanished as v
         left join answers as a on a.order_id = v.order_id
     )
-    select f.order_id, f.cause, coalesce(f.repaired, false) as repaired, f.detail, t.order_date
+    select f.order_id, f.part_id, f.cause, coalesce(f.repaired, false) as repaired, f.detail,
+        t.order_date
     from found as f
     left join final as s on s.order_id = f.order_id and s.part_id is null
     left join staged as t on t.version_id = s.version_id
@@ -262,7 +263,8 @@ class FullComparison:
         with warehouse_connection(self.load.settings) as con:
             rows = con.execute(
                 "select distinct order_id from raw.export_rows"
-                " where job_id = $id and order_id in (select unnest($ids::varchar[]))",
+                " where job_id = $id and part_id is null"
+                " and order_id in (select unnest($ids::varchar[]))",
                 {"id": self.id, "ids": ids},
             ).fetchall()
         return {row[0] for row in rows}
@@ -299,7 +301,7 @@ class FullComparison:
             load.known_orders = result.warehouse_orders or 0
             # Orders that did not come and could not be asked for are counted here and not there.
             load.accepted_difference = -count_rows(
-                con, "judged", "cause = 'vanished' and not repaired"
+                con, "judged", "cause = 'vanished' and not repaired and part_id is null"
             )
             con.execute(
                 "delete from raw.export_rows"
@@ -321,17 +323,19 @@ class FullComparison:
         return self._ended(result)
 
     def _lose_parts(self, commit: Commit) -> None:
-        """Mark parts as gone whose order was asked for and came without them."""
+        """Mark parts as gone whose order was asked for and came without them, or is gone."""
         rows = commit.con.execute(
-            "select v.order_id, v.part_id from vanished as v"
-            " inner join answers as a on a.order_id = v.order_id and a.answer = 'there'"
+            "select v.order_id, v.part_id, case a.answer"
+            """ when 'gone' then '{"told_by":"its order, which is not there any more"}'"""
+            """ else '{"told_by":"its order, which came without it"}' end"""
+            " from vanished as v"
+            " inner join answers as a on a.order_id = v.order_id and a.answer in ('there', 'gone')"
             " where v.part_id is not null and not exists ("
             "  from raw.export_rows as h where h.job_id = $id and h.order_id = v.order_id"
             "   and h.part_id = v.part_id)",
             {"id": self.id},
         ).fetchall()
-        answer = '{"told_by":"its order, which came without it"}'
-        land_gone(commit.con, [], parts=[(o, p, answer) for o, p in rows], **commit.origin)
+        land_gone(commit.con, [], parts=rows, **commit.origin)
 
     def _staged(self) -> str:
         """SQL of business date, status and amount of each order, as the staging model says."""
@@ -358,7 +362,9 @@ class FullComparison:
         self, con: duckdb.DuckDBPyConnection, result: Reconciliation, stopped: Exception | None
     ) -> None:
         for cause, orders, repaired in con.execute(
-            "select cause, count(*), count(*) filter (where repaired) from judged group by cause"
+            "select cause, count(*), count(*) filter (where repaired) from ("
+            "  select order_id, cause, bool_and(repaired) as repaired from judged"
+            "  group by order_id, cause) group by cause"
         ).fetchall():
             result.differences[cause] = orders
             result.repaired += repaired

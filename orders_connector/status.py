@@ -316,7 +316,7 @@ def _comparison(con: duckdb.DuckDBPyConnection, who: list[str]) -> Comparison | 
         return None
     ((reconciliation_id, status, reason, ended_at),) = rows
     causes = con.execute(
-        "select cause, count(*) from ops.reconciliation_differences"
+        "select cause, count(distinct order_id) from ops.reconciliation_differences"
         " where reconciliation_id = ? group by cause order by cause",
         [reconciliation_id],
     ).fetchall()

@@ -143,6 +143,7 @@ class _Run:
     reread: bool  # what may have changed without a date is read again
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     readings: list[Reading] = field(default_factory=list)
+    from_start: bool = False  # a first load, or the rest of one
     total: int | None = None
     reason: str | None = None
     error: Exception | None = None
@@ -161,6 +162,7 @@ class _Run:
             asked = Window(min(window.start, begin) if window else begin)
             # What earlier loads left open is made up for.
             gaps = gaps_in(list(known.covered), Window(min(asked.start, history)))
+        self.from_start = covered_to is None or (not past and gaps[0].start <= history)
         try:
             with Portions(load, self.reader.contracts) as pages:
                 if not past:
@@ -216,20 +218,29 @@ class _Run:
         if more is None:
             return
         everything = self._read_everything
-        if load.state.covered_to is None and not everything:
+        if self.from_start and not everything:
             explained = more  # orders from before the history that is wanted
         else:
             explained = 0 if everything else load.state.accepted_difference
+        if more > explained:
+            more = await self._counted_again()
         if more > explained and not everything:
             logger.warning("%s orders more than the windows explain: reading all", more)
             await self._take(self.reader.read_all(pages), pages)
-            more, explained = self._not_known() or 0, 0
+            more, explained = await self._counted_again(), 0
         if more > explained:
             self.reason = (
                 f"the source counts {'one more order' if more == 1 else f'{more:,} more orders'} "
                 "than it shows, although everything was read; run again"
             )
         load.accepted_difference = max(0, min(more, explained))
+
+    async def _counted_again(self) -> int:
+        """Leave out orders that were deleted while we read: they count no more."""
+        count = await self.reader.count()
+        if self.total is not None and count is not None:
+            self.total = min(self.total, count)
+        return self._not_known() or 0
 
     @property
     def _read_everything(self) -> bool:

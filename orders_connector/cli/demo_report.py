@@ -142,7 +142,7 @@ def say_figures(published: Path) -> None:
         [
             [
                 account,
-                *(f"{count:,}" for count in (placed, recognised, cancelled)),
+                *map(_number, (placed, recognised, cancelled)),
                 *("" if amount is None else f"{amount:,.2f}" for amount in money),
                 currency if any(amount is not None for amount in money) else "no money",
             ]
@@ -170,6 +170,7 @@ def say_licenses(published: Path) -> None:
         order by l.account
         """,
     )
+    say("")
     columns = ["account", "issued", "trials", "tests", "licenses", "active"]
     table(columns, [[row[0], *map(_number, row[1:6])] for row in rows], right=[False, *[True] * 5])
     for account, *_, trials, converted in rows:

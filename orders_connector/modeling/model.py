@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Literal
@@ -234,14 +234,20 @@ def load_models(directory: Path | None = None) -> dict[str, Model]:
             key cannot work because an input does not carry it.
     """
     directory = directory or model_directory()
-    found = {
-        model.name: model
+    files = tuple(
+        (layer, path, path.read_text(encoding="utf-8"))
         for layer in LAYERS
         for path in sorted((directory / layer).glob("*.sql"))
-        if (model := parse_model(path, layer))
-    }
-    if not found:
+    )
+    if not files:
         raise ModelError(f"no models below {directory}: expected staging/, core/ and marts/")
+    return dict(_models(files))
+
+
+@lru_cache(maxsize=2)
+def _models(files: tuple[tuple[str, Path, str], ...]) -> dict[str, Model]:
+    """Parse the files, again only when one of them changed: parsing takes half a second."""
+    found = {model.name: model for layer, path, _ in files if (model := parse_model(path, layer))}
     graph = {name: sorted(model.inputs & found.keys()) for name, model in sorted(found.items())}
     try:
         order = tuple(TopologicalSorter(graph).static_order())

@@ -11,7 +11,7 @@ text, or under a name that does not say so.
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 __all__ = ["MARK", "SecretNames"]
 
@@ -53,7 +53,9 @@ class SecretNames:
         suspect = rf"{end}|{_ESCAPE}" + (rf'|(?:{exact})\\*"' if exact else "")
         self._suspect = re.compile(suspect.encode(), re.IGNORECASE)
 
-    def redacted(self, body: bytes) -> bytes:
+    def redacted(
+        self, body: bytes, *, found: Callable[[str, bytes], object] | None = None
+    ) -> bytes:
         """Replace each secret in a JSON body by a mark; all other bytes stay.
 
         A body without secrets is returned as it is, nearly always without being parsed. Inside a
@@ -62,6 +64,7 @@ class SecretNames:
 
         Args:
             body: JSON in UTF-8.
+            found: Told the name and the JSON text of each secret.
 
         Returns:
             The body to store.
@@ -74,7 +77,7 @@ class SecretNames:
             return body
         try:
             _check(body.decode())
-            return self._replaced(body)
+            return self._replaced(body, found)
         except (ValueError, RecursionError):
             # Without the cause: it carries the text.
             raise ValueError("a body that may hold secrets is not readable as JSON") from None
@@ -87,18 +90,15 @@ class SecretNames:
         end = found.start() if found else 0
         return text.encode("utf-8", "replace")[:end].decode("utf-8", "ignore") + MARK
 
-    def values(self, body: bytes) -> Iterator[tuple[str, bytes]]:
-        """Yield name and value of each secret in valid JSON, as written; not those in texts."""
-        for name, start, end in self._found(body):
-            if name is not None:
-                yield name, body[start:end]
-
-    def _replaced(self, body: bytes) -> bytes:
+    def _replaced(self, body: bytes, told: Callable[[str, bytes], object] | None) -> bytes:
         """Do the work of `redacted` on valid JSON."""
         pieces: list[bytes] = []
         done = 0
         for name, start, end in self._found(body):
-            mark = self._text_replaced(body[start:end]) if name is None else _MARK
+            value = body[start:end]
+            if name is not None and told:
+                told(name, value)
+            mark = self._text_replaced(value, told) if name is None else _MARK
             if mark is not None:
                 pieces += body[done:start], mark
                 done = end
@@ -134,7 +134,9 @@ class SecretNames:
         # Nearly all names are none, and are not worth decoding.
         return bool(self._suspect.search(name) and self._secret.search(json.loads(name)))
 
-    def _text_replaced(self, token: bytes) -> bytes | None:
+    def _text_replaced(
+        self, token: bytes, told: Callable[[str, bytes], object] | None
+    ) -> bytes | None:
         """Return the text with its secrets replaced; None when it is no JSON or holds none."""
         text: str = json.loads(token)
         inner = text.encode("utf-8", "surrogatepass")
@@ -144,7 +146,7 @@ class SecretNames:
             _check(text)
         except ValueError:
             return None
-        outer = self._replaced(inner)
+        outer = self._replaced(inner, told)
         if outer == inner:
             return None
         return json.dumps(outer.decode("utf-8", "surrogatepass")).encode()

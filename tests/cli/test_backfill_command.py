@@ -2,7 +2,7 @@
 
 import pytest
 
-from orders_connector.planner import MOST_QUESTIONS
+from orders_connector.sources.voucherify.loading.planner import MOST_QUESTIONS
 from orders_connector.sandbox.voucherify import Plan, Switches, VoucherifySandbox
 from tests.conftest import CONFIG, NOW
 

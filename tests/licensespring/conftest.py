@@ -89,9 +89,7 @@ def there(box, *, parts=False):
 
 def still(row):
     """Take out of an order or a license what is secret, and what moves without it."""
-    row = {
-        key: value for key, value in row.items() if key not in ("order_items", "license_key")
-    }
+    row = {key: value for key, value in row.items() if key not in ("order_items", "license_key")}
     for user in row.get("license_users") or []:
         user.pop("initial_password", None)
     if isinstance(row.get("customer"), dict):

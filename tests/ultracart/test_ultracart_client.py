@@ -38,7 +38,13 @@ from orders_connector.http import Transport
 from orders_connector.sources.ultracart.account import UltraCartAccount, UltraCartOAuth
 from orders_connector.sources.ultracart.auth import OAuthAuth, SimpleKeyAuth
 from orders_connector.sources.ultracart.client import UltraCartClient
-from orders_connector.sources.ultracart.expansions import ANALYTICS, EXPANSIONS, expand_parameter
+from orders_connector.sources.ultracart.expansions import (
+    ANALYTICS,
+    EXPANSIONS,
+    LANDED,
+    UNDOCUMENTED,
+    expand_parameter,
+)
 from orders_connector.sources.ultracart.filters import query_body
 from orders_connector.sources.ultracart.pacing import Pace
 
@@ -317,7 +323,9 @@ async def test_what_would_be_refused_or_misread_is_not_sent(client, call, why):
 def test_expansions_are_sent_once_each_in_the_order_given():
     assert expand_parameter(["summary", "item", "summary"]) == "summary,item"
     assert expand_parameter([]) is None
-    assert set(ANALYTICS) <= EXPANSIONS
+    assert set(ANALYTICS) <= set(LANDED) <= EXPANSIONS
+    assert set(LANDED) >= UNDOCUMENTED
+    assert "customer_profile" not in LANDED  # changes without the order
 
 
 @pytest.mark.parametrize(
@@ -689,3 +697,19 @@ async def test_no_credential_is_logged_or_shown(client, oauth, caplog, with_oaut
     shown = "\n".join([caplog.text, trace, *held])
     assert "/rest/v2/order/orders/query" in caplog.text
     assert not [secret for secret in (KEY, "acc3ss", "r3fresh") if secret in shown]
+
+
+@pytest.mark.parametrize("code", ["500", "429"])
+async def test_an_error_inside_status_200_is_repeated_as_its_kind_says(client, code):
+    api = Api(reply(**refusal("Later.", error_code=code)), reply(orders=[], success=True))
+    c = client(api, max_attempts=3)
+    assert (await c.query_orders(WINDOW)).model.orders == []
+    assert c.transport.retries == 1
+
+
+async def test_an_error_inside_status_200_is_not_repeated_where_it_may_have_happened(client):
+    api = Api(reply(**refusal("Oops.", error_code="500")), reply(success=True))
+    c = client(api, max_attempts=3)
+    with pytest.raises(ServerFailed):
+        await c.refund_order("DEMO-1", {})
+    assert c.transport.retries == 0

@@ -184,9 +184,15 @@ def test_a_comparison_finds_what_no_load_can_see(start, settings_for, stored, tr
     assert sync(settings).known_orders == 300
 
 
-@pytest.mark.parametrize("missing", ["bad_request", "not_found", "no_order"])
-@pytest.mark.parametrize("unknown", ["left_out", "rejected"])
-@pytest.mark.parametrize("failure", ["http_400", "http_200"])
+@pytest.mark.parametrize(
+    ("missing", "unknown", "failure"),
+    [
+        ("bad_request", "left_out", "http_200"),
+        ("bad_request", "rejected", "http_400"),
+        ("not_found", "rejected", "http_200"),
+        ("no_order", "left_out", "http_400"),
+    ],
+)
 def test_a_deleted_order_is_told_from_a_trouble_however_it_is_answered(
     start, settings_for, stored, truth, missing, unknown, failure
 ):

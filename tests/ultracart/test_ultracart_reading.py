@@ -287,23 +287,21 @@ SWITCHES = {
 def test_every_reading_of_the_documentation_gives_the_same_orders(
     start, settings_for, stored, truth, switches
 ):
-    box = start(120)
+    box = start(80)
     box.switches = replace(box.switches, **switches)
     settings = settings_for(box, "overlap_minutes = 0")
     assert sync(settings).status == "complete"
     assert stored(settings) == truth(box)
-    for hours in (0, 3):
-        box.clock.advance(timedelta(hours=hours))
-        box.moves.weights |= {"edit": 0, "costs": 0, "delete": 0}
-        box.moves.some(30)
-        open_one = next(
-            o for o in box.truth() if o["current_stage"] not in ("Completed Order", "Rejected")
-        )
-        box.shop.delete(open_one["order_id"])
-        assert sync(settings).status == "complete"
-        box.clock.advance(timedelta(seconds=1))
-        assert sync(settings).status == "complete"
-        assert stored(settings) == truth(box)
+    # In the second of the first load, so that nothing but the bounds decides.
+    box.moves.weights |= {"edit": 0, "costs": 0, "delete": 0}
+    box.moves.some(30)
+    open_one = next(
+        o for o in box.truth() if o["current_stage"] not in ("Completed Order", "Rejected")
+    )
+    box.shop.delete(open_one["order_id"])
+    box.clock.advance(timedelta(seconds=1))
+    assert sync(settings).status == "complete"
+    assert stored(settings) == truth(box)
 
 
 # --- faults and odd answers -------------------------------------------------------------------

@@ -51,7 +51,7 @@ SECRETS = SecretNames(
     ),
     whole=_SHORT,
 )
-_REPEATED = "activation_code"
+_REPEATED = re.compile("activation[_ -]?code", re.IGNORECASE)
 _DESCRIPTION = re.compile(rb'("description"\s*:\s*)("[^"\\]*(?:\\.[^"\\]*)*")')
 # A shorter text may stand in a description by chance.
 _SHORTEST_CODE = 6
@@ -69,16 +69,14 @@ def redacted(body: bytes) -> bytes:
     Raises:
         ValueError: It may hold a secret and is not JSON in UTF-8; do not store it.
     """
-    clean = SECRETS.redacted(body)
-    if clean is body:
-        return body
-    codes = {
-        code
-        for name, value in SECRETS.values(body)
-        if name.lower().startswith(_REPEATED)
-        for code in _texts(json.loads(value))
-        if len(code) >= _SHORTEST_CODE and code != MARK
-    }
+    codes: set[str] = set()
+
+    def note_codes(name: str, value: bytes) -> None:
+        if _REPEATED.match(name):
+            texts = _texts(json.loads(value))
+            codes.update(one for one in texts if len(one) >= _SHORTEST_CODE and one != MARK)
+
+    clean = SECRETS.redacted(body, found=note_codes)
     if not codes:
         return clean
     # The longest first, as one code may be the beginning of another.

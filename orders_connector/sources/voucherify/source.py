@@ -1,9 +1,9 @@
 """Voucherify as a source."""
 
 from orders_connector.errors import NotFound
-from orders_connector.planner import MOST_QUESTIONS
 from orders_connector.sources.source import Customers, Greeting, Source
 from orders_connector.sources.voucherify.client import VoucherifyClient
+from orders_connector.sources.voucherify.loading.planner import MOST_QUESTIONS
 from orders_connector.sources.voucherify.loading.verbs import VoucherifyLoading
 from orders_connector.sources.voucherify.paging import REACH
 from orders_connector.sources.voucherify.probes import MOST_CALLS, probe

@@ -23,7 +23,6 @@ from orders_connector.errors import (
     PermissionDenied,
     SourceError,
 )
-from orders_connector.hydration import hydrate
 from orders_connector.landing import export_jobs
 from orders_connector.landing.profiles import note_answer
 from orders_connector.landing.raw_log import Landed
@@ -50,6 +49,7 @@ from orders_connector.sources.voucherify.loading.fetching import (
     fetch_orders,
     land_fetched,
 )
+from orders_connector.sources.voucherify.loading.hydration import hydrate
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import count_rows
 

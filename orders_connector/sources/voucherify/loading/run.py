@@ -12,7 +12,6 @@ from orders_connector.errors import (
     CallBudgetExhausted,
     SourceError,
 )
-from orders_connector.hydration import hydrate, waiting_orders
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.landing.raw_log import Landed, land
 from orders_connector.landing.spool import Spool
@@ -20,6 +19,7 @@ from orders_connector.results import Hydrated, Progress, SyncResult, whole_days
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.extraction import CONTRACT, ListingExtraction
 from orders_connector.sources.voucherify.loading.backfill import Backfill
+from orders_connector.sources.voucherify.loading.hydration import hydrate, waiting_orders
 from orders_connector.sources.voucherify.paging import Reach
 from orders_connector.warehouse.configured import warehouse_connection
 

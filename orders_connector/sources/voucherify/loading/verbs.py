@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from orders_connector.account_load import AccountLoad, Commit
 from orders_connector.errors import CallBudgetExhausted, SourceError
-from orders_connector.hydration import hydrate
 from orders_connector.landing.profiles import note_answer
 from orders_connector.landing.raw_log import Landed
-from orders_connector.planner import business_dates, make_plan
 from orders_connector.results import Hydrated, Plan, Progress, Reconciliation, SyncResult
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.voucherify.loading.backfill import Backfill
+from orders_connector.sources.voucherify.loading.hydration import hydrate
+from orders_connector.sources.voucherify.loading.planner import business_dates, make_plan
 from orders_connector.sources.voucherify.loading.reconciliation import reconcile
 from orders_connector.sources.voucherify.loading.run import AccountRun
 

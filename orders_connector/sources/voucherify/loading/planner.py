@@ -8,23 +8,31 @@ most `MOST_QUESTIONS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, time, timedelta
 from math import ceil, log2
-from typing import Any, Literal
 
 from orders_connector.account_load import AccountLoad
-from orders_connector.budget import allowance
 from orders_connector.errors import NotFound, PageOverLimit, RequestRejected
-from orders_connector.hydration import FEW, FRUITLESS_PAGES, waiting_orders
 from orders_connector.landing.coverage import coverage_of, gaps_in
-from orders_connector.listing_ends import MOST_LOOKS, look_at_changes, page_of, walk_requests
-from orders_connector.sources.base import Window
+from orders_connector.results import Plan
+from orders_connector.sources.base import Step, Window
 from orders_connector.sources.voucherify.loading.backfill import ROWS_PER_EXPORT
+from orders_connector.sources.voucherify.loading.hydration import (
+    FEW,
+    FRUITLESS_PAGES,
+    waiting_orders,
+)
+from orders_connector.sources.voucherify.loading.listing_ends import (
+    MOST_LOOKS,
+    look_at_changes,
+    page_of,
+    walk_requests,
+)
 from orders_connector.sources.voucherify.paging import MAX_LIMIT, Reach
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["MOST_QUESTIONS", "Plan", "Step", "business_dates", "make_plan"]
+__all__ = ["MOST_QUESTIONS", "business_dates", "make_plan"]
 
 MOST_QUESTIONS = 1 + 8 + MOST_LOOKS  # the count, the last page that answers, pages
 # What an export costs: its start, looks at its state, one order to compare amounts with. The file
@@ -32,90 +40,6 @@ MOST_QUESTIONS = 1 + 8 + MOST_LOOKS  # the count, the last page that answers, pa
 POLLS = 2
 CALLS_PER_EXPORT = 1 + POLLS + 1 + 1
 COUNTS = 2  # looks at the total, before and after
-
-
-@dataclass(frozen=True)
-class Step:
-    """One part of a plan.
-
-    Attributes:
-        how: listing, seek, export, pages (of the listing, for items) or items (one by one).
-        calls: Requests it is expected to make.
-        what: What it brings, in words.
-    """
-
-    how: Literal["listing", "seek", "export", "pages", "items"]
-    calls: int
-    what: str
-
-
-@dataclass
-class Plan:
-    """What a backfill is expected to do.
-
-    Attributes:
-        window: Window of version_at.
-        source_total: Orders that the source counts.
-        steps: In the order they will be taken.
-        questions: Requests that making the plan took.
-        budget: Requests that one run may make; None for no limit.
-        per_window: Requests that the source allows per `window_seconds`, less the reserve.
-        window_seconds: Length of the source's window; None while it names no limit.
-        quota: Requests of the billing cycle; None while unknown.
-        headers: Share of the window's orders whose header facts will be known.
-        items: Share whose items will be known after one run.
-    """
-
-    account: str
-    window: Window
-    source_total: int
-    steps: list[Step] = field(default_factory=list)
-    questions: int = 0
-    budget: int | None = None
-    per_window: int | None = None
-    window_seconds: int | None = None
-    quota: int | None = None
-    headers: float = 1.0
-    items: float = 1.0
-
-    @property
-    def calls(self) -> int:
-        """Requests until everything is done, over all runs."""
-        return sum(step.calls for step in self.steps)
-
-    @property
-    def runs(self) -> int:
-        """Runs until everything is done."""
-        return 1 if not self.budget else max(1, ceil(self.calls / self.budget))
-
-    @property
-    def minutes(self) -> float | None:
-        """Minutes that the source's limits make it take at least; None while they are unknown."""
-        if not self.per_window or not self.window_seconds:
-            return None
-        return self.calls / self.per_window * self.window_seconds / 60
-
-    @property
-    def cycle_share(self) -> float | None:
-        """Share of the billing cycle's requests; None while the quota is unknown."""
-        return self.calls / self.quota if self.quota else None
-
-    def as_data(self) -> dict[str, Any]:
-        """Return plain values for `--json`."""
-        return {
-            "account": self.account,
-            "from": self.window.start,
-            "to": self.window.end,
-            "source_total": self.source_total,
-            "steps": [vars(step) for step in self.steps],
-            "questions": self.questions,
-            "calls": self.calls,
-            "runs": self.runs,
-            "minutes": self.minutes,
-            "cycle_share": self.cycle_share,
-            "headers": self.headers,
-            "items": self.items,
-        }
 
 
 async def make_plan(load: AccountLoad, window: Window) -> Plan:
@@ -137,8 +61,7 @@ async def make_plan(load: AccountLoad, window: Window) -> Plan:
     with warehouse_connection(load.settings) as con:
         covered = coverage_of(con, account.source, account.name)
         waiting = waiting_orders(con, account.source, account.name, business_dates(window))
-        quota = allowance(con, account, datetime.now(UTC))
-    plan = Plan(account.name, window, total, quota=quota.quota)
+    plan = Plan(account.name, window, total)
     if not covered:
         await _first_load(load, plan, reach)
     else:
@@ -153,8 +76,11 @@ async def make_plan(load: AccountLoad, window: Window) -> Plan:
             _exports(load, plan, total, everything=False, gaps=len(gaps))
         if waiting:
             plan.steps.append(Step("items", waiting, f"items of {waiting:,} orders"))
-    plan.questions = client.transport.calls
-    _limits(load, plan, quota.left)
+    load.limit(plan)
+    items = sum(step.calls for step in plan.steps if step.how == "items")
+    if plan.budget is not None and total:
+        beyond = max(0, min(items, plan.calls - plan.budget))
+        plan.items = min(plan.items, 1 - beyond / total)
     return plan
 
 
@@ -203,20 +129,6 @@ def _exports(load: AccountLoad, plan: Plan, total: int, *, everything: bool, gap
         calls = files * CALLS_PER_EXPORT
         what = "the header facts of what changed or was created in the window"
     plan.steps.append(Step("export", calls, f"{what}, in {files} file{'s' * (files > 1)}"))
-
-
-def _limits(load: AccountLoad, plan: Plan, left: int | None) -> None:
-    account, rate = load.account, load.client.transport.rate
-    budgets = [n for n in (account.max_calls_per_run, left) if n is not None]
-    plan.budget = min(budgets, default=None)
-    if rate.limit:
-        plan.per_window = max(1, rate.limit - rate.reserved)
-        seconds = (rate.resets_at or 0) - load.client.transport.clock()
-        plan.window_seconds = 60 if seconds <= 60 else 3_600
-    items = sum(step.calls for step in plan.steps if step.how == "items")
-    if plan.budget is not None and plan.source_total:
-        beyond = max(0, min(items, plan.calls - plan.budget))
-        plan.items = min(plan.items, 1 - beyond / plan.source_total)
 
 
 async def _true_reach(load: AccountLoad, total: int) -> Reach:

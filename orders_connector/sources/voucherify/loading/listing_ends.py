@@ -12,8 +12,8 @@ from itertools import pairwise
 from math import exp, inf, sqrt
 
 from orders_connector.account_load import AccountLoad
-from orders_connector.hydration import FRUITLESS_PAGES, WORTH_A_PAGE
 from orders_connector.sources.voucherify.endpoints import OrderSort
+from orders_connector.sources.voucherify.loading.hydration import FRUITLESS_PAGES, WORTH_A_PAGE
 from orders_connector.sources.voucherify.models import Order
 from orders_connector.sources.voucherify.paging import MAX_LIMIT, PageRequest, Reach, next_request
 

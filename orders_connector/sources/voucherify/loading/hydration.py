@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from typing import get_args
 
@@ -27,6 +26,7 @@ from orders_connector.errors import (
 )
 from orders_connector.landing.raw_log import EXPORT, GONE
 from orders_connector.landing.spool import Spool
+from orders_connector.results import Hydrated
 from orders_connector.sources.voucherify.endpoints import MAX_LIMIT, OrderSort
 from orders_connector.sources.voucherify.loading.fetching import (
     ORDERS_PER_COMMIT,
@@ -36,7 +36,7 @@ from orders_connector.sources.voucherify.loading.fetching import (
 )
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["Hydrated", "hydrate", "waiting_orders"]
+__all__ = ["hydrate", "waiting_orders"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,25 +71,6 @@ AWAITING = f"""
     inner join ops.accounts as a on a.source = $source and a.account = $account
     group by r.order_id
 """
-
-
-@dataclass
-class Hydrated:
-    """What was done for orders known from exports alone.
-
-    Attributes:
-        orders: Orders whose items came.
-        gone: Orders that are not there any more.
-        calls: Requests made.
-        awaiting: Orders that still wait, those included whose answer could not be read.
-        error: What stopped it before its time; the next run goes on.
-    """
-
-    orders: int = 0
-    gone: int = 0
-    calls: int = 0
-    awaiting: int = 0
-    error: Exception | None = None
 
 
 def waiting_orders(
@@ -311,7 +292,7 @@ class _Hydration:
     def _left(self) -> int:
         if self._most_calls is None:
             return ORDERS_PER_COMMIT
-        spent = self._load.client.transport.calls - self._calls_before
+        spent: int = self._load.client.transport.calls - self._calls_before
         return max(0, self._most_calls - spent)
 
     def _tell(self) -> None:
