@@ -13,7 +13,7 @@ help: ## Show this.
 
 install: $(INSTALLED) ## Install into .venv.
 
-demo: $(INSTALLED) ## Load a made-up shop twice with the nightly Dagster job and show the figures.
+demo: $(INSTALLED) ## Load three made-up shops twice with the nightly Dagster job and show the figures.
 	@$(BIN)/orders-connector demo
 
 dev: $(INSTALLED) ## Open the Dagster UI on the demo's warehouse, made first if missing.

@@ -347,13 +347,15 @@ def demo(
     ui: Annotated[
         bool, typer.Option("--ui", help="Open the Dagster UI on the demo, made first if missing.")
     ] = False,
-    orders: Annotated[int, typer.Option(min=1, help="How many orders the shop has.")] = 6_000,
+    orders: Annotated[
+        int, typer.Option(min=1, help="How many orders the shops have in all.")
+    ] = 6_000,
     history_days: Annotated[
         int, typer.Option(min=1, help="How far its past reaches. Dagster notes every day.")
     ] = 60,
     as_json: JsonFlag = False,
 ) -> None:
-    """Load a made-up shop twice with the nightly Dagster job, into ./.demo."""
+    """Load three made-up shops twice with the nightly Dagster job, into ./.demo."""
     from orders_connector.cli import demo as demonstration
 
     if not ui or not demonstration.is_made():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orders_connector.sources.voucherify.loading.planner import MOST_QUESTIONS
 from orders_connector.sandbox.voucherify import Plan, Switches, VoucherifySandbox
+from orders_connector.sources.voucherify.loading.planner import MOST_QUESTIONS
 from tests.conftest import CONFIG, NOW
 
 

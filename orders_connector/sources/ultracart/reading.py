@@ -27,7 +27,7 @@ from orders_connector.sources.base import (
 )
 from orders_connector.sources.ultracart.account import UltraCartAccount
 from orders_connector.sources.ultracart.asking import AskedFor, ask_batches, confirm_missing
-from orders_connector.sources.ultracart.client import MAX_BATCH, MAX_LIMIT, UltraCartClient
+from orders_connector.sources.ultracart.client import MAX_LIMIT, UltraCartClient
 from orders_connector.sources.ultracart.filters import OrderQuery
 from orders_connector.sources.ultracart.page_fetching import PageFetcher
 from orders_connector.sources.ultracart.walking import SLACK, QueryWalk
@@ -222,7 +222,7 @@ class UltraCartReader:
         return await self._count(EARLIEST, None)
 
     async def estimate(self, windows: Sequence[Window], known: Known, total: int) -> list[Step]:
-        """Say what `read` and `reread` will cost, after at most `MOST_QUESTIONS` calls.
+        """Say what `read` will cost, after at most `MOST_QUESTIONS` calls.
 
         Args:
             windows: What is not covered yet.
@@ -238,11 +238,6 @@ class UltraCartReader:
             orders = total if orders is None else orders
             calls = len(EVENTS) + orders // per_page + 1
             steps.append(Step("windows", calls, f"up to {orders:,} orders created in {window}"))
-        unsettled = len(known.unsettled())
-        if unsettled:
-            calls = -(-unsettled // MAX_BATCH)
-            what = f"{unsettled:,} orders that are not settled, on each nightly load"
-            steps.append(Step("rereads", calls, what))
         return steps
 
     # Behind the methods --------------------------------------------------------------------
