@@ -12,7 +12,9 @@ from typing import Any
 
 from benchmarks.harness import Child, Row, must_equal, run_child
 from benchmarks.jobs import ACCOUNT, settings_for
-from benchmarks.shop import calls_of, must_be_complete, orders_of, served
+from benchmarks.serving import served
+from benchmarks.shop import calls_of, must_be_complete, orders_of
+from benchmarks.shops.voucherify import VOUCHERIFY
 from orders_connector.config import Settings
 from orders_connector.load import refresh_models
 from orders_connector.sources.base import Window
@@ -48,7 +50,7 @@ def run(*, quick: bool) -> list[Row]:
 
 def backfill(folder: str, base_url: str) -> dict[str, Any]:
     """Plan a backfill of everything, then do it."""
-    settings = settings_for(folder, base_url)
+    settings = settings_for(folder, VOUCHERIFY.account(base_url))
     plan = plan_backfill(settings, ACCOUNT, EVERYTHING)
     done = backfill_account(settings, ACCOUNT, EVERYTHING)
     done.raise_unless_complete()
@@ -100,10 +102,10 @@ class _Backfill:
 
 
 def _measured(orders: int, *switches: str) -> list[Row]:
-    with TemporaryDirectory() as folder, served(orders, *switches) as base_url:
-        settings = settings_for(folder, base_url)
+    with TemporaryDirectory() as folder, served(VOUCHERIFY, orders, *switches) as base_url:
+        settings = settings_for(folder, VOUCHERIFY.account(base_url))
         done = _backfill(settings, folder, base_url)
-        must_be_complete(settings, orders_of(base_url))
+        must_be_complete(settings, VOUCHERIFY, base_url)
         _must_show_all_in_full(settings, orders_of(base_url))
     shop = f"of {orders:,} orders"
     return [

@@ -13,6 +13,7 @@ import duckdb
 from benchmarks.harness import Child, Row, must_equal, run_child, spending
 from benchmarks.jobs import ACCOUNT, settings_for
 from benchmarks.shop import NOW
+from benchmarks.shops.voucherify import VOUCHERIFY
 from orders_connector.landing.raw_log import land_rows
 from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
@@ -64,7 +65,9 @@ def run(*, quick: bool) -> list[Row]:
 
 def land(folder: str, path: str) -> dict[str, Any]:
     """Look through a file, land it in one transaction and build all models."""
-    settings = settings_for(folder, "http://127.0.0.1", memory_limit=MEMORY_LIMIT)
+    settings = settings_for(
+        folder, VOUCHERIFY.account("http://127.0.0.1"), memory_limit=MEMORY_LIMIT
+    )
     with spending() as inspecting:
         file = inspect_export(Path(path), FIELDS, name="benchmark", account=ACCOUNT)
     with spending() as landing, warehouse_connection(settings) as con, transaction(con):

@@ -2,64 +2,70 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.harness import spending
 from orders_connector.config import Settings
 from orders_connector.landing.raw_log import Landed, land
-from orders_connector.load import refresh_models
-from orders_connector.sources.voucherify.extraction import CONTRACT
+from orders_connector.load import publish_warehouse, refresh_models
+from orders_connector.sources.base import PayloadContract
 from orders_connector.sync import sync_account
 from orders_connector.warehouse.database import open_warehouse, transaction
 
 ACCOUNT = "shop"
 
 
-def settings_for(folder: str, base_url: str, memory_limit: str | None = None) -> Settings:
-    """Return the settings of one account that reads a sandbox."""
-    return Settings(
-        warehouse={"path": Path(folder) / "orders.duckdb", "memory_limit": memory_limit},
-        accounts={
-            ACCOUNT: {
-                "source": "voucherify",
-                "base_url": base_url,
-                "app_id_env": "SANDBOX_APP_ID",
-                "app_token_env": "SANDBOX_APP_TOKEN",
-                "download_hosts": list(filter(None, [os.environ.get("SANDBOX_DOWNLOAD_HOST")])),
-                "currency": "EUR",
-                "time_zone": "Europe/Warsaw",
-                "history_start": "2020-01-01",
-                "business_date_path": "$.metadata.ordered_at",
-                "currency_path": "$.metadata.currency",
-            }
-        },
-    )
+def settings_for(
+    folder: str, account: Mapping[str, Any], memory_limit: str | None = None
+) -> Settings:
+    """Return the settings of one account."""
+    warehouse = {
+        "path": Path(folder) / "orders.duckdb",
+        "published": Path(folder) / "published" / "orders.duckdb",
+        "memory_limit": memory_limit,
+    }
+    return Settings(warehouse=warehouse, accounts={ACCOUNT: dict(account)})
 
 
-def load(folder: str, base_url: str) -> int:
-    """Run the whole pipeline, from the listing to the marts; returns the requests made."""
-    settings = settings_for(folder, base_url)
+def load(folder: str, account: Mapping[str, Any]) -> dict[str, float]:
+    """Run the whole pipeline, from the listing to the published marts.
+
+    Returns:
+        The CPU seconds that building and publishing the models took, as `models`.
+    """
+    settings = settings_for(folder, account)
     loaded = sync_account(settings, ACCOUNT)
     loaded.raise_unless_complete()
-    refresh_models(settings)
-    return loaded.calls
+    with spending() as models:
+        refresh_models(settings)
+        publish_warehouse(settings)
+    return {"models": models.cpu}
 
 
 def land_pages(
-    path: str, open_pages: Callable[[], Iterable[pa.RecordBatch]], memory_limit: str | None = None
+    path: str,
+    source: str,
+    contracts: Mapping[str, PayloadContract],
+    open_pages: Callable[[str], Iterable[pa.RecordBatch]],
+    memory_limit: str | None = None,
 ) -> Landed:
-    """Land pages in a warehouse, in one transaction."""
+    """Land the pages of each channel in a warehouse, in one transaction."""
+    landed = Landed()
     with open_warehouse(path, memory_limit=memory_limit) as con, transaction(con):
-        return land(
-            con,
-            open_pages,
-            contract=CONTRACT,
-            source="voucherify",
-            account=ACCOUNT,
-            extraction_id="benchmark",
-            loaded_at=datetime.now(UTC),
-        )
+        for channel, contract in contracts.items():
+            landed += land(
+                con,
+                partial(open_pages, channel),
+                contract=contract,
+                source=source,
+                account=ACCOUNT,
+                extraction_id="benchmark",
+                loaded_at=datetime.now(UTC),
+            )
+    return landed

@@ -8,25 +8,28 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness import Child, Row, must_equal, run_child
 from benchmarks.jobs import land_pages, settings_for
-from benchmarks.shop import must_be_complete, orders_of, page_bodies, served
+from benchmarks.serving import served
+from benchmarks.shop import Shop, must_be_complete
+from benchmarks.shops import SHOPS
 from orders_connector.landing.spool import Spool
 
 TARGET = 1.1
 
 
-def run(*, quick: bool) -> list[Row]:
+def run(shop: Shop, *, quick: bool) -> list[Row]:
     """Load shops of several sizes by listing, and land pages of several amounts."""
     shops, landings = (
-        ((100, 300), (200, 400)) if quick else ((1_000, 3_000, 9_900), (100_000, 400_000))
+        ((100,), (200, 400)) if quick else ((1_000, 3_000, 9_900), (shop.many, 4 * shop.many))
     )
-    loads = [_row(f"peak memory, listing to marts, {n:,} orders", _load(n)) for n in shops]
-    few, many = (_land(n) for n in landings)
+    what = f"{shop.source}: peak memory"
+    loads = [_row(f"{what}, listing to marts, {n:,} orders", _load(shop, n)) for n in shops]
+    few, many = (_land(shop, n) for n in landings)
     growth = _added(many) / _added(few)
     return [
         *loads,
-        _row(f"peak memory, landing {landings[0]:,} orders", few),
+        _row(f"{what}, landing {landings[0]:,} orders", few),
         replace(
-            _row(f"peak memory, landing {landings[1]:,} orders", many),
+            _row(f"{what}, landing {landings[1]:,} orders", many),
             ratio=f"{growth:.2f}",
             target=f"≤ {TARGET}",
             met=growth <= TARGET,
@@ -34,25 +37,39 @@ def run(*, quick: bool) -> list[Row]:
     ]
 
 
-def land_made(path: str, orders: int) -> int:
-    """Land orders that are made page by page and wait on disk; returns the versions landed."""
+def land_made(path: str, source: str, orders: int) -> int:
+    """Land orders that are made page by page and wait on disk; returns those landed."""
+    shop = SHOPS[source]
     with Spool(Path(path).parent) as spool:
-        for page in page_bodies(orders):
-            spool.add(page, "list")
-        return land_pages(path, spool.batches, spool.landing_memory).versions
+        for channel, page in shop.pages(shop.rows(orders)):
+            spool.add(shop.clean(page), channel)
+        landed = land_pages(
+            path,
+            source,
+            shop.contracts,
+            lambda channel: spool.batches([channel]),
+            spool.landing_memory,
+        )
+    return landed.new_orders
 
 
-def _load(orders: int) -> Child:
-    with TemporaryDirectory() as folder, served(orders) as base_url:
-        child = run_child("benchmarks.jobs:load", folder=folder, base_url=base_url)
-        must_be_complete(settings_for(folder, base_url), orders_of(base_url))
+def _load(shop: Shop, orders: int) -> Child:
+    with TemporaryDirectory() as folder, served(shop, orders) as base_url:
+        account = shop.account(base_url)
+        child = run_child("benchmarks.jobs:load", folder=folder, account=account)
+        must_be_complete(settings_for(folder, account), shop, base_url)
         return child
 
 
-def _land(orders: int) -> Child:
+def _land(shop: Shop, orders: int) -> Child:
     with TemporaryDirectory() as folder:
-        child = run_child("benchmarks.memory:land_made", path=f"{folder}/o.duckdb", orders=orders)
-    must_equal("versions landed", child.result, orders)
+        child = run_child(
+            "benchmarks.memory:land_made",
+            path=f"{folder}/o.duckdb",
+            source=shop.source,
+            orders=orders,
+        )
+    must_equal("orders landed", child.result, orders)
     return child
 
 

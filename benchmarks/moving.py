@@ -15,7 +15,8 @@ import duckdb
 
 from benchmarks.harness import Row, run_child
 from benchmarks.jobs import ACCOUNT, settings_for
-from benchmarks.shop import NOW, set_keys
+from benchmarks.shop import NOW
+from benchmarks.shops.voucherify import VOUCHERIFY
 from orders_connector.sandbox.voucherify import Call, VoucherifySandbox
 from orders_connector.sync import sync_account
 from orders_connector.warehouse.configured import warehouse_connection
@@ -96,7 +97,7 @@ def _measure(orders: int, load: Callable[[str, str], Held]) -> list[Left]:
     """Return what is left after a run in traffic and after each quiet one."""
     measured = []
     with TemporaryDirectory() as folder, VoucherifySandbox(orders, now=NOW) as box:
-        set_keys(box.app_id, box.app_token, box.download_url)
+        os.environ |= VOUCHERIFY.keys(box)
         for number in range(1 + QUIET_RUNS):
             box.on_request = None if number else Traffic(box)
             held = load(folder, box.base_url)
@@ -113,7 +114,7 @@ def _truth(box: VoucherifySandbox) -> Held:
 
 
 def _load_ours(folder: str, base_url: str) -> Held:
-    settings = settings_for(folder, base_url)
+    settings = settings_for(folder, VOUCHERIFY.account(base_url))
     sync_account(settings, ACCOUNT)
     with warehouse_connection(settings, read_only=True) as con:
         return _held(con, "select order_id, max(version_at) from raw.order_payloads group by all")
@@ -121,7 +122,9 @@ def _load_ours(folder: str, base_url: str) -> Held:
 
 def _dlt_by(sort: str) -> Callable[[str, str], Held]:
     def load(folder: str, base_url: str) -> Held:
-        run_child("benchmarks.peer_dlt:load_changes", folder=folder, base_url=base_url, sort=sort)
+        run_child(
+            "benchmarks.peer_dlt:voucherify_changes", folder=folder, base_url=base_url, sort=sort
+        )
         with duckdb.connect(f"{folder}/dlt.duckdb", read_only=True) as con:
             con.execute("set TimeZone = 'UTC'")
             return _held(con, "select id, coalesce(updated_at, created_at) from shop.orders")

@@ -12,6 +12,7 @@ import duckdb
 
 from benchmarks.harness import Row, Spent, must_equal, spending
 from benchmarks.jobs import ACCOUNT, settings_for
+from benchmarks.shops.voucherify import VOUCHERIFY
 from orders_connector.landing.settings_tables import write_settings
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.refresh import refresh
@@ -87,7 +88,7 @@ class Warehouse:
     """A warehouse of made orders that are spread evenly over three years."""
 
     def __init__(self, folder: str, orders: int) -> None:
-        self.settings = settings_for(f"{folder}/{orders}", "http://127.0.0.1")
+        self.settings = settings_for(f"{folder}/{orders}", VOUCHERIFY.account("http://127.0.0.1"))
         self.path: Path = self.settings.warehouse.path
         self.models = load_models()
         self.orders = orders

@@ -147,6 +147,7 @@ class _Run:
     total: int | None = None
     reason: str | None = None
     error: Exception | None = None
+    oldest: datetime | None = None  # where the oldest gap begins that this run makes up for
 
     async def run(self, window: Window | None) -> SyncResult:
         load = self.load
@@ -162,6 +163,7 @@ class _Run:
             asked = Window(min(window.start, begin) if window else begin)
             # What earlier loads left open is made up for.
             gaps = gaps_in(list(known.covered), Window(min(asked.start, history)))
+        self.oldest = min(asked.start, gaps[0].start)
         self.from_start = covered_to is None or (not past and gaps[0].start <= history)
         try:
             with Portions(load, self.reader.contracts) as pages:
@@ -264,10 +266,12 @@ class _Run:
             reading.exports += part.exports
             reading.reason = reading.reason or part.reason
         until = asked.end or (covered[-1].end if covered else None)
-        if until is None or asked.start < until:
-            reading.missing = gaps_in(covered, Window(asked.start, until))
+        start = self.oldest or asked.start
+        if until is None or start < until:
+            reading.missing = gaps_in(covered, Window(start, until))
         open_ends = [w for part in self.readings for w in part.missing if w.end is None]
-        if until and asked.end is None and open_ends:
+        unread = self.error is not None and until is not None and until <= asked.start
+        if until and asked.end is None and (open_ends or unread):
             reading.missing.append(Window(until))
         last = next((w for w in covered if until and w.end and w.start < until <= w.end), None)
         if last:

@@ -1,7 +1,10 @@
 """Each benchmark runs in its tiny size. They check their own results; times are not judged here."""
 
 import csv
+import json
+from collections import Counter
 from datetime import datetime
+from random import Random
 
 import httpx
 import pytest
@@ -17,21 +20,25 @@ from benchmarks import (
     pipeline,
     refresh_scale,
 )
-from benchmarks.__main__ import BENCHMARKS, as_markdown
+from benchmarks.__main__ import PER_SOURCE, VOUCHERIFY_ALONE, as_markdown, chosen
 from benchmarks.harness import Child, Row, Spent, must_equal, run_child
-from benchmarks.shop import NOW, must_be_complete, set_keys
+from benchmarks.shop import NOW, encoded, must_be_complete, must_hold
+from benchmarks.shops import SHOPS
 from orders_connector.sandbox.voucherify import VoucherifySandbox
 from orders_connector.sandbox.voucherify.csv_file import FIELDS as LABELS
 
+EACH_SOURCE = [pytest.param(shop, id=source) for source, shop in SHOPS.items()]
 QUICK_ROWS = {
-    landing: 2,
-    calls: 3,
-    memory: 4,
     refresh_scale: 4,
-    pipeline: 2,
     complete: 10,
     moving: 6,
     export: 5,
+}
+QUICK_ROWS_BY_SOURCE = {
+    landing: {"voucherify": 2, "ultracart": 3, "licensespring": 3},
+    calls: {"voucherify": 4, "ultracart": 4, "licensespring": 4},
+    memory: {"voucherify": 3, "ultracart": 3, "licensespring": 3},
+    pipeline: {"voucherify": 3, "ultracart": 2, "licensespring": 2},
 }
 
 
@@ -51,8 +58,24 @@ def test_quick_size_runs_and_proves_its_result(benchmark):
 
 
 @pytest.mark.slow
-def test_incremental_loads_keep_to_their_bound_of_requests():
-    assert [row.met for row in calls.run(quick=True)] == [True, True, True]
+@pytest.mark.parametrize("shop", EACH_SOURCE)
+@pytest.mark.parametrize(
+    "benchmark", [landing, memory, pipeline], ids=lambda module: module.__name__
+)
+def test_quick_size_runs_and_proves_its_result_for_every_source(benchmark, shop):
+    rows = benchmark.run(shop, quick=True)
+
+    assert len(rows) == QUICK_ROWS_BY_SOURCE[benchmark][shop.source]
+    assert all(row.what.startswith(f"{shop.source}: ") and row.ours for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shop", EACH_SOURCE)
+def test_loads_keep_to_their_bound_of_requests(shop):
+    rows = calls.run(shop, quick=True)
+
+    assert len(rows) == QUICK_ROWS_BY_SOURCE[calls][shop.source]
+    assert [row.met for row in rows] == [True] * len(rows)
 
 
 @pytest.mark.slow
@@ -103,40 +126,92 @@ def test_the_large_file_of_an_export_has_one_header_and_different_ids(tmp_path):
     assert rows[0][1:] == rows[20][1:] != rows[1][1:]
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    """A warehouse and the shop it was loaded from, sorted by id."""
-    with VoucherifySandbox(5, now=NOW) as box:
-        set_keys(box.app_id, box.app_token, box.download_url)
-        folder = str(tmp_path_factory.mktemp("complete"))
-        jobs.load(folder, box.base_url)
-        return jobs.settings_for(folder, box.base_url), box.shop.truth()
+@pytest.fixture(scope="module", params=EACH_SOURCE)
+def loaded(request, tmp_path_factory):
+    """A warehouse, the shop that it was loaded from, and where that is."""
+    shop = request.param
+    with pytest.MonkeyPatch.context() as patch, shop.sandbox(5, now=NOW) as box:
+        for name, value in shop.keys(box).items():
+            patch.setenv(name, value)
+        folder, account = str(tmp_path_factory.mktemp("complete")), shop.account(box.base_url)
+        jobs.load(folder, account)
+        yield jobs.settings_for(folder, account), shop, box
 
 
 def test_a_shop_in_full_is_complete(loaded):
-    settings, truth = loaded
+    settings, shop, box = loaded
 
-    must_be_complete(settings, truth)
+    must_be_complete(settings, shop, box.base_url)
 
 
 @pytest.mark.parametrize(
     "other",
     [
         pytest.param(lambda truth: truth[:-1], id="never-existed"),
-        pytest.param(lambda truth: [*truth, truth[-1] | {"id": "ord_z"}], id="last-missing"),
-        pytest.param(lambda truth: [truth[0] | {"id": "ord_"}, *truth], id="first-missing"),
-        pytest.param(lambda truth: [*truth[:-1], truth[-1] | {"items": []}], id="without-items"),
+        pytest.param(lambda truth: [*truth, truth[-1]], id="last-missing"),
+        pytest.param(lambda truth: [truth[0], *truth], id="first-missing"),
+        pytest.param(lambda truth: [*truth[:-1], truth[-1] | LATER], id="stale"),
     ],
 )
 def test_a_warehouse_that_differs_from_the_shop_is_refused(loaded, other):
-    settings, truth = loaded
+    settings, shop, box = loaded
 
     with pytest.raises(AssertionError, match="the next order by id"):
-        must_be_complete(settings, other(truth))
+        must_hold(settings, shop, other(box.shop.truth()))
+
+
+# Of any source: an order has one of these, and what it has now is something else.
+LATER = dict.fromkeys(("created_at", "creation_dts"), "2026-09-01T00:00:00Z")
+
+
+def test_a_missing_part_of_an_order_is_refused(loaded):
+    settings, shop, box = loaded
+    parts = list(shop.parts(box.base_url))
+    with pytest.raises(AssertionError, match="the next part by id"):
+        must_hold(settings, shop, [*parts, {"id": 1}], parts=True)
 
 
 def test_every_benchmark_can_be_asked_for_by_name():
-    assert {module.run for module in QUICK_ROWS} == set(BENCHMARKS.values())
+    assert {module.run for module in QUICK_ROWS} == set(VOUCHERIFY_ALONE.values())
+    assert {module.run for module in QUICK_ROWS_BY_SOURCE} == set(PER_SOURCE.values())
+
+
+def test_one_source_can_be_asked_for():
+    names = [name for name, _ in chosen(None, ["ultracart"])]
+
+    assert names == [f"{name}, ultracart" for name in PER_SOURCE]
+
+
+def test_all_is_run_when_nothing_is_chosen():
+    kinds = Counter(name.split(",")[0] for name, _ in chosen(None, None))
+
+    assert kinds == dict.fromkeys(PER_SOURCE, len(SHOPS)) | dict.fromkeys(VOUCHERIFY_ALONE, 1)
+
+
+@pytest.mark.parametrize("shop", EACH_SOURCE)
+def test_made_pages_hold_every_row_once(shop):
+    made = list(shop.rows(450))
+    rows = Counter(made)
+    pages = [(channel, json.loads(page)) for channel, page in shop.pages(made)]
+
+    key = {channel: laid_out.orders_path[2:] for channel, laid_out in shop.contracts.items()}
+    held = Counter((channel, encoded(row)) for channel, page in pages for row in page[key[channel]])
+    assert held == rows
+    assert set(rows.values()) == {1}
+    assert sum(channel == "list" for channel, _ in rows) == 450
+
+
+@pytest.mark.parametrize("shop", EACH_SOURCE)
+def test_each_change_is_one_that_a_load_finds(shop):
+    with shop.sandbox(40, now=NOW) as box:
+        before = len(box.shop)
+        assert shop.create(box) >= 1
+        assert len(box.shop) == before + 1
+        for one in Random(1).sample(shop.changeable(box), 10):
+            old = box.shop.truth()
+            shop.change(box, one, Random(1))
+            different = [a != b for a, b in zip(old, box.shop.truth(), strict=True)]
+            assert sum(different) == 1
 
 
 def test_wrong_results_are_refused():
@@ -149,16 +224,17 @@ def test_a_failing_job_says_why():
         run_child("benchmarks.nothing:job")
 
 
-def peer(cpu, *, stopped=False):
-    return Child(result=None, spent=Spent(cpu=cpu), imported=0, peak=0, stopped=stopped)
+def child(cpu, *, models=1.5, stopped=False):
+    result = None if stopped else {"models": models}
+    return Child(result=result, spent=Spent(cpu=cpu), imported=0, peak=0, stopped=stopped)
 
 
 def test_a_job_is_stopped_at_its_cpu_limit():
-    child = run_child("tests.test_benchmarks:count_for_ever", cpu_limit=1)
+    counting = run_child("tests.test_benchmarks:count_for_ever", cpu_limit=1)
 
-    assert child.stopped
+    assert counting.stopped
     # What the limit counts and what is measured differ a little: 0.8987 was seen at 1 second.
-    assert 0.5 < child.spent.cpu < 5
+    assert 0.5 < counting.spent.cpu < 5
 
 
 def count_for_ever():
@@ -167,23 +243,26 @@ def count_for_ever():
 
 
 def test_a_stopped_peer_bounds_the_ratio_from_below():
-    ours = [Spent(cpu=cpu) for cpu in (3.9, 4.0, 4.4)]
+    ours = [child(cpu) for cpu in (3.9, 4.0, 4.4)]
 
-    row = pipeline.compared("load", ours, [peer(83.9, stopped=True)], target=12)
+    row = pipeline.compared("load", ours, [child(83.9, stopped=True)], target=12)
     assert (row.peer, row.ratio, row.met) == ("> 83 CPU s (stopped)", "> 20", True)
 
-    row = pipeline.compared("load", ours, [peer(44.0, stopped=True)], target=12)
+    row = pipeline.compared("load", ours, [child(44.0, stopped=True)], target=12)
     assert (row.ratio, row.met) == ("> 11", False)
 
 
 def test_a_peer_that_ended_is_compared_as_it_is():
-    ours = [Spent(cpu=4.0)]
+    ours = [child(4.0)]
 
-    row = pipeline.compared("load", ours, [peer(46.0), peer(50.0), peer(60.0)], target=12)
+    row = pipeline.compared("load", ours, [child(46.0), child(50.0), child(60.0)], target=12)
     assert (row.peer, row.ratio, row.met) == ("50.00 CPU s", "12.5", True)
 
-    row = pipeline.compared("load", ours, [peer(6.0)])
+    row = pipeline.compared("load", ours, [child(6.0)])
     assert (row.ratio, row.target, row.met) == ("1.5", "", None)
+
+    row = pipeline.compared("load", ours, [child(6.0)], same_models=True)
+    assert (row.peer, row.ratio) == ("7.50 CPU s", "1.9")
 
 
 def test_markdown_is_one_line_per_row():

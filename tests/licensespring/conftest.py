@@ -97,3 +97,28 @@ def still(row):
             key: value for key, value in row["customer"].items() if not key.startswith("total_")
         }
     return row
+
+
+# What changes without a time: no load but a comparison of everything sees it.
+UNDATED = ("is_archived", "order_store_id")
+
+
+def dated(rows):
+    return {
+        row_id: {key: value for key, value in row.items() if key not in UNDATED}
+        for row_id, row in rows.items()
+    }
+
+
+def lacks(box, vendor):
+    """Return the ids of what the warehouse does not hold as the vendor has it."""
+    missing = []
+    for parts in (False, True):
+        known = dated(held(vendor, parts=parts))
+        now = dated(there(box, parts=parts))
+        missing += [row_id for row_id, row in now.items() if known.get(row_id) != row]
+    return missing
+
+
+async def no_wait(_):
+    """Let the source's trouble pass at once."""

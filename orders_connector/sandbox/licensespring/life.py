@@ -125,8 +125,9 @@ def fill(shop: Shop, maker: Maker, orders: int, now: datetime, days: int) -> Non
         for back in rng.choices(range(days), cum_weights=list(accumulate(weights)), k=orders)
     )
     for at in placed:
-        request = maker.trial() if rng.random() < 0.2 else maker.order()
-        order_id = shop.create(request, at=at)["id"]
+        is_trial = rng.random() < 0.2
+        request = maker.trial() if is_trial else maker.order()
+        order_id = shop.create(request, at=at, by_platform=is_trial)["id"]
         for license_id in shop.licenses_of(order_id):
             later = at + timedelta(seconds=rng.expovariate(1 / (3 * 86_400)))
             if later < now and rng.random() < 0.8:
@@ -197,7 +198,7 @@ class Moves:
                 shop.create(request)
                 return 1
             if kind == "trial":
-                shop.create(maker.trial())
+                shop.create(maker.trial(), by_platform=True)
                 return 1
             if kind in ("activate", "disable"):
                 return self._license(kind)

@@ -173,12 +173,13 @@ class Shop:
 
     # --- writing -------------------------------------------------------------------------------
 
-    def create(self, request: Row, *, at: datetime | None = None) -> Row:
+    def create(self, request: Row, *, at: datetime | None = None, by_platform: bool = False) -> Row:
         """Create an order or add licenses to it (`POST /api/v1/orders/create_order/`).
 
         Args:
             request: the body, in the documented form.
             at: when it happens; now by default.
+            by_platform: made by the platform itself, which needs no id.
 
         Returns:
             Row: the order with its items.
@@ -188,7 +189,7 @@ class Shop:
         """
         with self.lock:
             now = at or self.clock.now()
-            self._check_create(request)
+            self._check_create(request, needs_id=not by_platform)
             existing = self._store_ids.get(request.get("id", ""))
             if existing is None:
                 existing = self._add_order(request, now)
@@ -361,13 +362,14 @@ class Shop:
         }
         return forms[self.switches.customer_account]
 
-    def _check_create(self, request: object) -> None:
+    def _check_create(self, request: object, *, needs_id: bool) -> None:
         if not isinstance(request, dict):
             raise self._bad("An object is expected.")
         items = request.get("items")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise self._bad("items: a list of objects is expected.")
-        if not request.get("id") and self.switches.create_without_id == "refused":
+        refused = needs_id and self.switches.create_without_id == "refused"
+        if not request.get("id") and refused:
             raise self._bad("id: this field is required.")
         if not isinstance(request.get("id", ""), str):
             raise self._bad("id: a text is expected.")

@@ -71,10 +71,10 @@ def projected(order: Order, expand: str, switches: Switches) -> Order:
     if isinstance(shipping, dict) and "shipping.tracking_number_details" not in names:
         shipping["tracking_number_details"] = []
     if "affiliate.ledger" not in names:
-        for affiliate in shown.get("affiliates", []):
+        for affiliate in _objects(shown.get("affiliates")):
             affiliate.pop("ledger_entries", None)
     if switches.item_discount == "unit":
-        for item in shown.get("items", []):
+        for item in _objects(shown.get("items")):
             each = cents(item["cost"]) - cents(item["unit_cost_with_discount"])
             item["discount"] = money(each, foreign_of(order))
     certificate = order.get("gift_certificate")
@@ -82,6 +82,11 @@ def projected(order: Order, expand: str, switches: Switches) -> Order:
         left = cents(order["summary"]["total"]) - cents(certificate["gift_certificate_amount"])
         shown["summary"]["total"] = money(left, foreign_of(order))
     return shown
+
+
+def _objects(part: object) -> list[Order]:
+    """Return the objects of a list; orders that a test puts in may hold anything."""
+    return [one for one in part if isinstance(one, dict)] if isinstance(part, list) else []
 
 
 def thinned(order: Order) -> Order:

@@ -67,7 +67,8 @@ class ListWalk:
         self._slack = 1  # rows beyond the ties that the next page shall show again
         self._size = 1  # rows that a page holds, as far as was seen
         self._known: frozenset[str] = frozenset()  # ids on the last page
-        self._back = 0  # pages in a row that proved nothing
+        self._back = 0  # pages that proved nothing since the walk last got further
+        self._furthest: int | None = None  # key that it got to
 
     @property
     def sort(self) -> str:
@@ -203,8 +204,10 @@ class ListWalk:
         elif not progressed:
             self._step_back()
         else:
-            self._read, self._back = reached, 0
+            self._read = reached
             self._slack = max(1, self._slack - 1)
+            if self._edge is None or self._furthest is None or self._edge > self._furthest:
+                self._furthest, self._back = self._edge, 0
 
     async def _something_follows(self) -> bool:
         """Ask behind what was read, where the source tells neither count nor `next`."""
