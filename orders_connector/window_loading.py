@@ -169,7 +169,7 @@ class _Run:
             with Portions(load, self.reader.contracts) as pages:
                 if not past:
                     self.total = await self.reader.count()
-                for gap in gaps:
+                for gap in reversed(gaps):  # what is new goes before old history
                     await self._take(self.reader.read(gap, known, pages), pages)
                 if not past and self.reread:
                     await self._take(self.reader.reread(known, pages), pages)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orders_connector.sources.voucherify.loading.planner import MOST_QUESTIONS
 from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
+from orders_connector.sources.voucherify.loading.planner import MOST_QUESTIONS
 from orders_connector.sync import backfill_account, plan_backfill
 from tests.test_sync import no_wait
 
