@@ -265,6 +265,19 @@ def test_a_peer_that_ended_is_compared_as_it_is():
     assert (row.peer, row.ratio) == ("7.50 CPU s", "1.9")
 
 
+def test_a_landing_that_runs_out_of_memory_misses_the_target():
+    few, more, most = (
+        Child(result=1, spent=Spent(), imported=100, peak=peak) for peak in (200, 205, 220)
+    )
+
+    row = memory.compared("landing", few, None)
+    assert (row.ours, row.ratio, row.met) == ("out of memory", "", False)
+
+    rows = [memory.compared("landing", few, many) for many in (more, most)]
+    assert [(row.ratio, row.met) for row in rows] == [("1.05", True), ("1.20", False)]
+    assert memory.compared("landing", None, more).met is False
+
+
 def test_markdown_is_one_line_per_row():
     text = as_markdown([Row("landing", "2", "4", "0.50", "≥ 0.5", True), Row("memory", "9 MB")])
 

@@ -3,8 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from orders_connector.landing.coverage import coverage_of
 from orders_connector.sandbox.licensespring import Fault, Switches
@@ -79,44 +77,6 @@ def test_under_every_reading_of_the_documentation(start_vendor, vendor_settings,
     box.moves.weights |= {"delete": 0}
     box.clock.advance(DAY)
     box.moves.some(12)
-    box.clock.advance(timedelta(seconds=1))
-    assert sync_account(vendor, "vendor").status == "complete"
-    assert lacks(box, vendor) == []
-
-
-@settings(max_examples=12)
-@given(
-    limit=st.sampled_from([5, 7, 20, 100]),
-    sort=st.sampled_from(["honoured", "honoured", "ignored", "rejected"]),
-    ties=st.sampled_from(["id", "shuffled"]),
-    orders=st.sampled_from([0, 2, 20, 60]),
-    seed=st.integers(0, 1_000),
-    traffic=st.integers(0, 2),
-    overlap=st.sampled_from([0, 10]),
-)
-def test_one_quiet_night_makes_everything_equal(
-    start_vendor,
-    vendor_settings,
-    tmp_path_factory,
-    limit,
-    sort,
-    ties,
-    orders,
-    seed,
-    traffic,
-    overlap,
-):
-    """Whatever moved while pages were read."""
-    switches = Switches(max_limit=limit, sort_by_updated_at=sort, tie_order=ties)
-    box = start_vendor(orders, switches=switches, seed=seed)
-    vendor = vendor_settings(
-        box, f"overlap_minutes = {overlap}", folder=tmp_path_factory.mktemp("moving")
-    )
-    box.traffic = traffic
-    for _ in range(2):
-        sync_account(vendor, "vendor")
-        box.moves.some(5)
-    box.traffic = 0
     box.clock.advance(timedelta(seconds=1))
     assert sync_account(vendor, "vendor").status == "complete"
     assert lacks(box, vendor) == []
