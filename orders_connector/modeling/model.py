@@ -32,6 +32,17 @@ RAW_TABLE = "raw.order_payloads"
 # readers are rebuilt.
 RAW_COLUMNS = {"version_id", "order_key"}
 SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies", "ops.customer_map"}
+# State of operations, which changes without a refresh: only a view is never behind it.
+STATE_TABLES = {
+    "ops.coverage",
+    "ops.extractions",
+    "ops.loads",
+    "ops.quarantine",
+    "ops.reconciliation_days",
+    "ops.reconciliations",
+    "ops.restated_orders",
+    "ops.restatements",
+}
 
 Severity = Literal["error", "warn"]
 
@@ -265,8 +276,13 @@ def _models(files: tuple[tuple[str, Path, str], ...]) -> dict[str, Model]:
 
 def _refuse_unknown_inputs(model: Model, models: dict[str, Model]) -> None:
     for table in sorted(model.inputs | model.tables):
-        if table in SETTINGS_TABLES:
+        if table in SETTINGS_TABLES or (table in STATE_TABLES and model.is_view):
             continue
+        if table in STATE_TABLES:
+            raise ModelError(
+                f"{model.path.name}: reads {table}, which changes without a refresh. Only a view "
+                "that no table is built from may read it (materialized: view)"
+            )
         if table == RAW_TABLE:
             carried: set[str] = RAW_COLUMNS
         elif table in models:
@@ -274,7 +290,7 @@ def _refuse_unknown_inputs(model: Model, models: dict[str, Model]) -> None:
         else:
             raise ModelError(
                 f"{model.path.name}: reads {table}, which is neither a model nor one of "
-                f"{sorted({RAW_TABLE, *SETTINGS_TABLES})}"
+                f"{sorted({RAW_TABLE, *SETTINGS_TABLES, *STATE_TABLES})}"
             )
         if model.refresh_key and table in model.tables and model.refresh_key not in carried:
             raise ModelError(

@@ -227,6 +227,40 @@ TABLES = {
             "report": ("json", "Per model: mode, slices, rows, seconds, business dates."),
         },
     ),
+    "ops.restatements": (
+        "Every figure of a past business date that a load changed: before and after.",
+        {
+            "load_id": ("varchar", "ops.loads."),
+            "restated_at": ("timestamptz", "When the load began, UTC."),
+            "model": ("varchar", "The mart, schema.table."),
+            "source": ("varchar", "Kind of API."),
+            "account": ("varchar", "Configured account."),
+            "order_date": ("date", "The business date whose figure changed."),
+            "currency": ("varchar", "ISO 4217 code."),
+            "metric": ("varchar", "Column of the mart."),
+            "before": ("decimal(38, 4)", "Before the load; NULL when it was not known."),
+            "after": ("decimal(38, 4)", "After it; NULL when it is not known any more."),
+            "reason": (
+                "varchar",
+                "orders: see ops.restated_orders; definition: the model or a setting changed.",
+            ),
+        },
+    ),
+    "ops.restated_orders": (
+        "The orders that caused the restatements of a load.",
+        {
+            "load_id": ("varchar", "ops.loads."),
+            "source": ("varchar", "Kind of API."),
+            "account": ("varchar", "Configured account."),
+            "order_id": ("varchar", "Order id of the source."),
+            "order_date": ("date", "The business date that was restated."),
+            "change": (
+                "varchar",
+                "added to the date, removed from it, changed, or resequenced: another order of the"
+                " same customer changed, and with it which one is the first.",
+            ),
+        },
+    ),
     "ops.accounts": (
         "Settings of each account that models read.",
         {

@@ -13,6 +13,8 @@ columns:
   version_id: The version that this row shows.
   version_at: When the source says that version came to be, UTC.
   order_date: Business date in the account's time zone.
+  order_month: First day of the business date's month.
+  order_hour: Local hour that the order counts for, 0 to 23; NULL when it came with a date alone.
   order_date_source: Where the business date comes from, metadata or created_at.
   ordered_at: Time the order counts for, UTC.
   created_at: Creation time at the source, UTC.
@@ -78,6 +80,12 @@ select
     n.version_id,
     n.version_at,
     n.order_date,
+    cast(date_trunc('month', n.order_date) as date) as order_month,
+    -- A date alone stands for its midnight, UTC.
+    case
+        when n.order_date_source = 'created_at' or cast(epoch(n.ordered_at) as bigint) % 86400 <> 0
+            then cast(extract(hour from n.ordered_at at time zone a.time_zone) as integer)
+    end as order_hour,
     n.order_date_source,
     n.ordered_at,
     n.created_at,
@@ -196,4 +204,5 @@ from (
     from staging.orders as o
     where o.quarantine_reason is null
 ) as n
+left join ops.accounts as a on a.source = n.source and a.account = n.account
 where n.newest_first = 1 and n.channel <> 'gone'
