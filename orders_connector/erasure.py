@@ -221,6 +221,8 @@ def _remove(
         report = refresh_within(
             con, models, changed="changed", progress=lambda model: tell(f"building {model}")
         )
+        # The refresh has just named these orders as the cause of restatements.
+        _delete_orders(con, account, ("ops.restated_orders",))
         certificate = Certificate(
             erasure_id=f"erasure_{uuid.uuid4().hex[:16]}",
             account=account.name,
@@ -267,12 +269,9 @@ def _delete(con: duckdb.DuckDBPyConnection, account: Account, pattern: str) -> i
         "delete from raw.order_payloads"
         " where version_id in (select version_id from changed where is_removed)"
     )
-    for table in ("raw.export_rows", "ops.quarantine", "ops.reconciliation_differences"):
-        con.execute(
-            f"delete from {table} where source = $source and account = $account"
-            " and order_id in (select order_id from states)",
-            who,
-        )
+    _delete_orders(
+        con, account, ("raw.export_rows", "ops.quarantine", "ops.reconciliation_differences")
+    )
     before = count_unnamed(con, account)
     con.execute(
         "delete from ops.quarantine where source = $source and account = $account"
@@ -280,6 +279,18 @@ def _delete(con: duckdb.DuckDBPyConnection, account: Account, pattern: str) -> i
         who | {"pattern": pattern},
     )
     return before - count_unnamed(con, account)
+
+
+def _delete_orders(
+    con: duckdb.DuckDBPyConnection, account: Account, tables: tuple[str, ...]
+) -> None:
+    """Delete the customer's orders from tables that name orders."""
+    for table in tables:
+        con.execute(
+            f"delete from {table} where source = $source and account = $account"
+            " and order_id in (select order_id from states)",
+            {"source": account.source, "account": account.name},
+        )
 
 
 def _take_out_referrals(con: duckdb.DuckDBPyConnection, account: Account) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -18,7 +19,14 @@ from typing import Annotated, Literal
 
 import sqlglot
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
@@ -63,6 +71,33 @@ class Check(_Strict):
     severity: Severity = "error"
 
 
+class Example(_Strict):
+    """What a metric is on the worked example, a shop small enough to count by hand."""
+
+    is_: Decimal | None = Field(alias="is")
+    where: str = "order_date = '2026-03-03'"
+
+
+class Metric(_Strict):
+    """The contract of one figure; its formula in words is the meaning of its column.
+
+    Attributes:
+        column: The column that holds it.
+        version: Rises with every change of what the figure means.
+        counts: Which orders are in it.
+        holds: What must be true of it in each row; becomes a check.
+        example: Its value on the worked example.
+        differs: Why it is not the figure that the source itself shows.
+    """
+
+    column: str
+    version: int = Field(ge=1)
+    counts: str
+    holds: str
+    example: Example
+    differs: str | None = None
+
+
 def _check_from_yaml(entry: object) -> object:
     """Turn the short form of the header (`- unique: [a, b]`) into the fields of a `Check`."""
     if not isinstance(entry, dict) or len(entry) != 1:
@@ -95,6 +130,21 @@ class Header(_Strict):
     materialized: Literal["table", "view"] = "table"
     columns: dict[str, str]
     checks: tuple[Annotated[Check, BeforeValidator(_check_from_yaml)], ...] = Field(default=())
+    metrics: dict[str, Metric] = Field(default={})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_the_metrics(cls, header: object) -> object:
+        """Make a check of what each metric says must hold."""
+        metrics = header.get("metrics") if isinstance(header, dict) else None
+        if not isinstance(header, dict) or not isinstance(metrics, dict):
+            return header
+        promised = [
+            {"formula": {"name": f"metric_{name}", "holds": metric["holds"]}}
+            for name, metric in metrics.items()
+            if isinstance(metric, dict) and "holds" in metric
+        ]
+        return header | {"checks": [*(header.get("checks") or []), *promised]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,12 +278,13 @@ def _refuse_disagreement(model: Model) -> None:
             f"{sorted(documented - selected)}, only in the SELECT {sorted(selected - documented)}"
         )
     named = {*model.header.grain, *(c for check in model.header.checks for c in check.columns)}
+    named |= {metric.column for metric in model.header.metrics.values()}
     if model.refresh_key:
         named.add(model.refresh_key)
     if unknown := named - selected:
         raise ModelError(
-            f"{model.path.name}: grain, refresh_key and checks may only name columns of the "
-            f"model; these are not: {sorted(unknown)}"
+            f"{model.path.name}: grain, refresh_key, checks and metrics may only name columns of "
+            f"the model; these are not: {sorted(unknown)}"
         )
 
 

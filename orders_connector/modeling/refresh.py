@@ -23,7 +23,9 @@ from sqlglot import exp
 
 from orders_connector.errors import ModelError
 from orders_connector.modeling.fast_json import for_duckdb
+from orders_connector.modeling.metrics import contracts_of
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
+from orders_connector.modeling.restatements import Ledger
 from orders_connector.modeling.slices import in_version_range, range_variables, restrict_inputs
 from orders_connector.warehouse.database import transaction
 
@@ -95,6 +97,7 @@ class _Refresh:
         self.rebuilt_in_full: set[str] = set()
         # (upstream table, key) -> temporary table that holds the touched values of the key
         self.touched: dict[tuple[str, str], str] = {}
+        self.ledger = Ledger(con, models.values())
 
     def newest_raw_version(self) -> int:
         query = f"select coalesce(max(version_id), 0) from {RAW_TABLE}"
@@ -148,6 +151,9 @@ class _Refresh:
                 if removed
                 else "create or replace temp table rows_changed as from rows_after"
             )
+            if removed:
+                self.ledger.note_figures(model, "rows_before", "rows_after", "orders")
+            self.ledger.note_causes(model, "rows_before", "rows_after")
         for read_key in read_keys:
             self._touch(model.name, "rows_changed", read_key)
         if key == BUSINESS_DATE:
@@ -215,6 +221,7 @@ class _Refresh:
         if model.refresh_key == BUSINESS_DATE:
             result.dates = self._dates(f"select {BUSINESS_DATE} from {model.name}")
         if before:
+            self.ledger.note_figures(model, "rows_before", model.name, "rebuild")
             known = self._columns("rows_before")
             columns = ", ".join(column for column in model.columns if column in known)
             old, new = f"select {columns} from rows_before", f"select {columns} from {model.name}"
@@ -395,7 +402,7 @@ def refresh_within(
     run.save_state(newest)
     report = RefreshReport(_new_load_id(), results, newest)
     if any(result.mode != "unchanged" for result in results):
-        _record_load(con, report, started)
+        _record_load(run, report, started)
     return report
 
 
@@ -427,7 +434,7 @@ def rebuild_slices(
             )
             results.append(run.rebuild_stale(model, stale))
         seen = min((version for *_, version in run.state.values()), default=0)
-        _record_load(con, RefreshReport(_new_load_id(), results, seen), started)
+        _record_load(run, RefreshReport(_new_load_id(), results, seen), started)
     return results
 
 
@@ -458,9 +465,10 @@ def _new_load_id() -> str:
     return f"load_{uuid.uuid4().hex[:16]}"
 
 
-def _record_load(con: duckdb.DuckDBPyConnection, report: RefreshReport, started: datetime) -> None:
+def _record_load(run: _Refresh, report: RefreshReport, started: datetime) -> None:
     results = json.dumps([asdict(result) for result in report.models], default=str)
-    con.execute(
+    run.ledger.write(report.load_id, started)
+    run.con.execute(
         "insert into ops.loads values (?, ?, ?, ?, ?)",
         [report.load_id, started, datetime.now(UTC), report.input_version_id, results],
     )
@@ -507,5 +515,7 @@ def _comment(con: duckdb.DuckDBPyConnection, model: Model, kind: str) -> None:
         return "'" + " ".join(text.split()).replace("'", "''") + "'"
 
     con.execute(f"comment on {kind} {model.name} is {quoted(model.header.description)}")
+    metrics = {contract.terms.column: contract for contract in contracts_of(model).values()}
     for column, meaning in model.header.columns.items():
-        con.execute(f"comment on column {model.name}.{column} is {quoted(meaning)}")
+        text = f"{meaning} {metrics[column]}" if column in metrics else meaning
+        con.execute(f"comment on column {model.name}.{column} is {quoted(text)}")

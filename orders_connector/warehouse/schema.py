@@ -242,7 +242,8 @@ TABLES = {
             "after": ("decimal(38, 4)", "After it; NULL when it is not known any more."),
             "reason": (
                 "varchar",
-                "orders: see ops.restated_orders; definition: the model or a setting changed.",
+                "orders: see ops.restated_orders; rebuild: the model or a setting changed, or it was"
+                " rebuilt by hand.",
             ),
         },
     ),

@@ -40,6 +40,15 @@ checks:
   - formula: {name: discounts_are_known_unless_no_order_tells, holds: "(total_discount_minor is not null) = (orders_without_amount < orders_recognised)"}
   - formula: {name: levels_add_up_to_total, holds: "order_level_discount_minor + item_level_discount_minor = total_discount_minor", severity: warn}
   - formula: {name: depth_buckets_cover_all_orders, holds: "depth_0_orders + depth_0_5_orders + depth_5_10_orders + depth_10_20_orders + depth_20_50_orders + depth_over_50_orders + orders_without_amount = orders_recognised"}
+metrics:
+  orders_discounted: {column: orders_discounted, version: 1, counts: recognised orders, holds: "orders_discounted <= orders_recognised", example: {is: 1}}
+  full_discount_orders: {column: full_discount_orders, version: 1, counts: recognised orders, holds: "full_discount_orders <= orders_discounted", example: {is: 0}}
+  order_level_discount: {column: order_level_discount_minor, version: 1, counts: recognised orders, holds: "order_level_discount_minor is null or orders_without_amount <= orders_recognised", example: {is: 0}}
+  item_level_discount: {column: item_level_discount_minor, version: 1, counts: recognised orders, holds: "item_level_discount_minor is null or orders_without_amount <= orders_recognised", example: {is: 7160}}
+  total_discount: {column: total_discount_minor, version: 1, counts: recognised orders, holds: "(total_discount_minor is not null) = (orders_without_amount < orders_recognised)", example: {is: 7160}, differs: "Order level and item level together: never add all three."}
+  average_discount: {column: average_discount_minor, version: 1, counts: recognised orders, holds: "(average_discount_minor is not null) = (orders_discounted > 0)", example: {is: 7160}}
+  discounted_net: {column: discounted_net_minor, version: 1, counts: recognised orders, holds: "orders_discounted > 0 or discounted_net_minor = 0", example: {is: 64440}}
+  redemptions: {column: redemptions, version: 1, counts: recognised orders, holds: "redemptions is null or redemptions >= 0", example: {is: 0}}
 */
 select
     o.source,

@@ -51,6 +51,31 @@ checks:
   - formula: {name: net_after_refunds_is_net_less_refunds, holds: "net_revenue_minor - refunds_net_minor = net_after_refunds_minor"}
   - formula: {name: customers_split_is_complete, holds: "new_customer_orders + returning_customer_orders + guest_orders = orders_recognised"}
   - formula: {name: customer_revenue_split_is_complete, holds: "new_customer_net_minor + returning_customer_net_minor + guest_net_minor = net_revenue_minor"}
+metrics:
+  orders_placed: {column: orders_placed, version: 1, counts: orders placed, holds: "orders_recognised <= orders_placed", example: {is: 4}}
+  orders_recognised: {column: orders_recognised, version: 1, counts: recognised orders, holds: "orders_recognised >= 0", example: {is: 2}}
+  orders_cancelled: {column: orders_cancelled, version: 1, counts: cancelled orders, holds: "orders_cancelled <= orders_placed", example: {is: 1}}
+  gross_revenue: {column: gross_revenue_minor, version: 1, counts: recognised orders, holds: "(gross_revenue_minor is not null) = gives_money", example: {is: 76600}}
+  discounts: {column: discounts_minor, version: 1, counts: recognised orders, holds: "(discounts_minor is not null) = gives_money", example: {is: 7160}, differs: "A source's own dashboard may call the discounts themselves revenue impact."}
+  net_revenue: {column: net_revenue_minor, version: 1, counts: recognised orders, holds: "(net_revenue_minor is not null) = gives_money", example: {is: 69440}, differs: "A source's report may count cancelled orders, another time zone or shipping and tax; after a rollback the order's total rises again although it is cancelled."}
+  shipping: {column: shipping_minor, version: 1, counts: recognised orders, holds: "shipping_minor is null or gives_money", example: {is: null}}
+  tax: {column: tax_minor, version: 1, counts: recognised orders, holds: "tax_minor is null or gives_money", example: {is: null}}
+  refunds: {column: refunds_minor, version: 1, counts: recognised orders, holds: "refunds_minor is null or gives_money", example: {is: null}, differs: "Belongs to the day of the order; a source's report may show the day of the refund."}
+  net_after_refunds: {column: net_after_refunds_minor, version: 1, counts: recognised orders, holds: "net_after_refunds_minor is null or gives_money", example: {is: null}}
+  pipeline_value: {column: pipeline_value_minor, version: 1, counts: created and pending orders, holds: "(pipeline_value_minor is not null) = gives_money", example: {is: 800}}
+  cancelled_value: {column: cancelled_value_minor, version: 1, counts: cancelled orders, holds: "(cancelled_value_minor is not null) = gives_money", example: {is: 4000}}
+  average_order_net: {column: average_order_net_minor, version: 1, counts: recognised orders, holds: "(average_order_net_minor is not null) = (gives_money and orders_recognised > 0)", example: {is: 34720}, differs: "Averages of days do not average to the month: divide sums."}
+  average_order_gross: {column: average_order_gross_minor, version: 1, counts: recognised orders, holds: "(average_order_gross_minor is not null) = (gives_money and orders_recognised > 0)", example: {is: 38300}}
+  median_order_net: {column: median_order_net_minor, version: 1, counts: recognised orders, holds: "median_order_net_minor <= p90_order_net_minor", example: {is: 5000}}
+  p90_order_net: {column: p90_order_net_minor, version: 1, counts: recognised orders, holds: "p90_order_net_minor is null or gives_money", example: {is: 64440}}
+  units: {column: units, version: 1, counts: recognised orders whose lines are known, holds: "units is not null or orders_without_items = orders_recognised", example: {is: 2}}
+  customers: {column: customers, version: 1, counts: recognised orders of known customers, holds: "customers <= orders_recognised", example: {is: 2}, differs: "Not additive over days: count distinct customers of the period."}
+  new_customer_orders: {column: new_customer_orders, version: 1, counts: recognised orders, holds: "new_customer_orders <= customers", example: {is: 1}}
+  returning_customer_orders: {column: returning_customer_orders, version: 1, counts: recognised orders, holds: "new_customer_orders + returning_customer_orders + guest_orders = orders_recognised", example: {is: 1}}
+  guest_orders: {column: guest_orders, version: 1, counts: recognised orders, holds: "guest_orders <= orders_recognised", example: {is: 0}}
+  new_customer_net: {column: new_customer_net_minor, version: 1, counts: recognised orders, holds: "(new_customer_net_minor is not null) = gives_money", example: {is: 64440}}
+  returning_customer_net: {column: returning_customer_net_minor, version: 1, counts: recognised orders, holds: "(returning_customer_net_minor is not null) = gives_money", example: {is: 5000}}
+  guest_net: {column: guest_net_minor, version: 1, counts: recognised orders, holds: "(guest_net_minor is not null) = gives_money", example: {is: 0}}
 */
 select
     o.source,

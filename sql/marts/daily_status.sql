@@ -29,6 +29,10 @@ checks:
   - formula: {name: amounts_are_known_where_the_source_gives_money, holds: "(gross_minor is not null) = gives_money and (discounts_minor is not null) = gives_money and (net_minor is not null) = gives_money"}
   - formula: {name: recognised_orders_are_orders, holds: "orders_recognised <= orders and is_recognised = (orders_recognised > 0)"}
   - accepted_values: {status: [created, pending, quote, paid, fulfilled, cancelled, other, unknown]}
+metrics:
+  orders_in_status: {column: orders, version: 1, counts: placed orders in the status, holds: "orders <= orders_of_day", example: {is: 1, where: "order_date = '2026-03-03' and status = 'paid'"}}
+  net_in_status: {column: net_minor, version: 1, counts: placed orders in the status, holds: "(net_minor is not null) = gives_money", example: {is: 64440, where: "order_date = '2026-03-03' and status = 'paid'"}}
+  orders_rolled_back: {column: orders_rolled_back, version: 1, counts: placed orders in the status, holds: "orders_rolled_back <= orders", example: {is: 0, where: "order_date = '2026-03-03' and status = 'paid'"}}
 */
 select
     g.source,

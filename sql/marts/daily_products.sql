@@ -1,0 +1,201 @@
+/*
+description: >
+  What was sold of each product per business date: by order day, as known now. Lines that are no
+  product (shipping, gift wrap) are one row, and what stands on no line is another, so that every sum
+  over a day and currency is that of marts.daily_revenue. Parts of a kit count with the kit's line.
+grain: [source, account, order_date, currency, kind, product_key]
+refresh_key: order_date
+columns:
+  source: Kind of API.
+  account: Configured account.
+  order_date: Business date in the account's time zone.
+  currency: ISO 4217 code.
+  kind: product; other_line for lines that are no product; not_on_lines for what the lines do not explain, because they are not known, have no price or do not add up to the order.
+  product_key: What products are told apart by, as in core.order_items; (no product) and (lines not known) for the other kinds.
+  product_name: Name as it stood on the lines; the last in the alphabet when there were several.
+  minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
+  gives_money: False when the source knows no money; then every amount is NULL.
+  orders_placed: Orders with the product in any status, test orders excluded; of not_on_lines, orders whose lines are not known. An order with three products is in three rows.
+  orders_recognised: Of these, orders whose status counts as revenue.
+  orders_cancelled: Of these, cancelled orders; NULL where the source knows no money, and so no sale to cancel.
+  buyers: Distinct known customers with such a recognised order. Not additive, neither over days nor over products.
+  guest_orders: Recognised orders without a customer.
+  lines_without_price: Recognised lines whose amount the source does not say; it is part of not_on_lines. NULL where the source knows no money.
+  units: Units on recognised orders, may have fractions; NULL when no line says, and for what is no product.
+  units_cancelled: Units on cancelled orders; NULL likewise and where the source knows no money.
+  gross_minor: Amount of recognised lines before discounts; of not_on_lines, what the orders have beyond their lines, and so it may be negative.
+  item_discount_minor: Item-level discounts.
+  order_discount_minor: Share of the order-level discounts, by net amount of the lines.
+  net_revenue_minor: Amount after both; adds up to net_revenue_minor of marts.daily_revenue.
+  cancelled_gross_minor: Gross amount of lines of cancelled orders.
+  units_refunded: Units refunded so far on recognised orders; NULL when the source knows no refunds.
+  refunded_minor: Refunds so far on these lines; NULL when the source knows no refunds.
+  min_unit_price_minor: Lowest price of one unit on recognised lines.
+  max_unit_price_minor: Highest price of one unit on recognised lines.
+checks:
+  - unique: [source, account, order_date, currency, kind, product_key]
+  - not_null: [order_date, currency, kind, product_key, gives_money, orders_placed]
+  - accepted_values: {kind: [product, other_line, not_on_lines]}
+  - formula: {name: revenue_is_known_where_the_source_gives_money, holds: "(net_revenue_minor is not null) = gives_money and (gross_minor is not null) = gives_money and (orders_cancelled is not null) = gives_money"}
+  - formula: {name: gross_less_discounts_is_net, holds: "gross_minor - item_discount_minor - order_discount_minor = net_revenue_minor", severity: warn}
+  - formula: {name: recognised_orders_are_placed, holds: "orders_recognised <= orders_placed and coalesce(orders_cancelled, 0) <= orders_placed"}
+  - formula: {name: no_more_buyers_than_orders, holds: "buyers + guest_orders <= orders_recognised"}
+*/
+with days as (
+    select
+        o.source,
+        o.account,
+        o.order_date,
+        o.currency,
+        cast(max(o.minor_unit_exponent) as integer) as minor_unit_exponent,
+        bool_or(o.gives_money) as gives_money,
+        count(*) filter (where o.line_count is null) as orders_placed,
+        count(*) filter (where o.line_count is null and o.is_recognised) as orders_recognised,
+        count(*) filter (where o.line_count is null and o.status = 'cancelled') as orders_cancelled,
+        count(distinct o.customer_key) filter (where o.line_count is null and o.is_recognised) as buyers,
+        count(*) filter (where o.line_count is null and o.is_recognised and o.customer_key is null) as guest_orders,
+        coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) as gross_minor,
+        coalesce(sum(o.item_discount_minor) filter (where o.is_recognised), 0) as item_discount_minor,
+        coalesce(sum(o.order_discount_minor) filter (where o.is_recognised), 0) as order_discount_minor,
+        coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) as net_revenue_minor,
+        coalesce(sum(o.gross_minor) filter (where o.status = 'cancelled'), 0) as cancelled_gross_minor
+    from core.orders as o
+    where not o.is_test and not o.is_deleted
+    group by o.source, o.account, o.order_date, o.currency
+),
+
+lines as (
+    select
+        l.source,
+        l.account,
+        l.order_date,
+        l.currency,
+        l.kind,
+        l.product_key,
+        max(l.product_name) as product_name,
+        count(distinct l.order_id) as orders_placed,
+        count(distinct l.order_id) filter (where l.is_recognised) as orders_recognised,
+        count(distinct l.order_id) filter (where l.status = 'cancelled') as orders_cancelled,
+        count(distinct l.customer_key) filter (where l.is_recognised) as buyers,
+        count(distinct l.order_id) filter (where l.is_recognised and l.customer_key is null) as guest_orders,
+        count(*) filter (where l.is_recognised and l.net_revenue_minor is null) as lines_without_price,
+        case
+            when count(l.quantity) filter (where l.is_recognised) > 0 or count(*) filter (where l.is_recognised) = 0
+                then coalesce(sum(l.quantity) filter (where l.is_recognised), 0)
+        end as units,
+        case
+            when count(l.quantity) filter (where l.status = 'cancelled') > 0 or count(*) filter (where l.status = 'cancelled') = 0
+                then coalesce(sum(l.quantity) filter (where l.status = 'cancelled'), 0)
+        end as units_cancelled,
+        coalesce(sum(l.gross_minor) filter (where l.is_recognised), 0) as gross_minor,
+        coalesce(sum(l.discount_minor) filter (where l.is_recognised), 0) as item_discount_minor,
+        coalesce(sum(l.order_discount_share_minor) filter (where l.is_recognised), 0) as order_discount_minor,
+        coalesce(sum(l.net_revenue_minor) filter (where l.is_recognised), 0) as net_revenue_minor,
+        coalesce(sum(l.gross_minor) filter (where l.status = 'cancelled'), 0) as cancelled_gross_minor,
+        case when count(l.quantity_refunded) > 0 then coalesce(sum(l.quantity_refunded) filter (where l.is_recognised), 0) end
+            as units_refunded,
+        case when count(l.refunded_minor) > 0 then coalesce(sum(l.refunded_minor) filter (where l.is_recognised), 0) end
+            as refunded_minor,
+        min(l.unit_price_minor) filter (where l.is_recognised) as min_unit_price_minor,
+        max(l.unit_price_minor) filter (where l.is_recognised) as max_unit_price_minor
+    from (
+        select
+            i.source,
+            i.account,
+            i.order_date,
+            i.currency,
+            i.order_id,
+            i.customer_key,
+            i.status,
+            i.is_recognised,
+            case when i.is_product then 'product' else 'other_line' end as kind,
+            case when i.is_product then i.product_key else '(no product)' end as product_key,
+            case when i.is_product then i.product_name end as product_name,
+            case when i.is_product then i.quantity end as quantity,
+            case when i.is_product then i.quantity_refunded end as quantity_refunded,
+            case when i.is_product then i.unit_price_minor end as unit_price_minor,
+            i.gross_minor,
+            i.discount_minor,
+            i.order_discount_share_minor,
+            i.net_revenue_minor,
+            i.refunded_minor
+        from core.order_items as i
+        where not i.is_test and not i.is_kit_component
+    ) as l
+    group by l.source, l.account, l.order_date, l.currency, l.kind, l.product_key
+)
+
+select
+    l.source,
+    l.account,
+    l.order_date,
+    l.currency,
+    l.kind,
+    l.product_key,
+    l.product_name,
+    d.minor_unit_exponent,
+    d.gives_money,
+    cast(l.orders_placed as bigint) as orders_placed,
+    cast(l.orders_recognised as bigint) as orders_recognised,
+    case when d.gives_money then cast(l.orders_cancelled as bigint) end as orders_cancelled,
+    cast(l.buyers as bigint) as buyers,
+    cast(l.guest_orders as bigint) as guest_orders,
+    case when d.gives_money then cast(l.lines_without_price as bigint) end as lines_without_price,
+    case when l.kind = 'product' then cast(l.units as decimal(28, 4)) end as units,
+    case when l.kind = 'product' and d.gives_money then cast(l.units_cancelled as decimal(28, 4)) end as units_cancelled,
+    case when d.gives_money then cast(l.gross_minor as bigint) end as gross_minor,
+    case when d.gives_money then cast(l.item_discount_minor as bigint) end as item_discount_minor,
+    case when d.gives_money then cast(l.order_discount_minor as bigint) end as order_discount_minor,
+    case when d.gives_money then cast(l.net_revenue_minor as bigint) end as net_revenue_minor,
+    case when d.gives_money then cast(l.cancelled_gross_minor as bigint) end as cancelled_gross_minor,
+    cast(l.units_refunded as decimal(28, 4)) as units_refunded,
+    cast(l.refunded_minor as bigint) as refunded_minor,
+    cast(l.min_unit_price_minor as bigint) as min_unit_price_minor,
+    cast(l.max_unit_price_minor as bigint) as max_unit_price_minor
+from lines as l
+inner join days as d
+    on d.source = l.source and d.account = l.account and d.order_date = l.order_date and d.currency = l.currency
+union all
+select
+    d.source,
+    d.account,
+    d.order_date,
+    d.currency,
+    'not_on_lines' as kind,
+    '(lines not known)' as product_key,
+    cast(null as varchar) as product_name,
+    d.minor_unit_exponent,
+    d.gives_money,
+    cast(d.orders_placed as bigint) as orders_placed,
+    cast(d.orders_recognised as bigint) as orders_recognised,
+    case when d.gives_money then cast(d.orders_cancelled as bigint) end as orders_cancelled,
+    cast(d.buyers as bigint) as buyers,
+    cast(d.guest_orders as bigint) as guest_orders,
+    case when d.gives_money then cast(0 as bigint) end as lines_without_price,
+    cast(null as decimal(28, 4)) as units,
+    cast(null as decimal(28, 4)) as units_cancelled,
+    case when d.gives_money then cast(d.gross_minor - coalesce(s.gross_minor, 0) as bigint) end as gross_minor,
+    case when d.gives_money then cast(d.item_discount_minor - coalesce(s.item_discount_minor, 0) as bigint) end as item_discount_minor,
+    case when d.gives_money then cast(d.order_discount_minor - coalesce(s.order_discount_minor, 0) as bigint) end as order_discount_minor,
+    case when d.gives_money then cast(d.net_revenue_minor - coalesce(s.net_revenue_minor, 0) as bigint) end as net_revenue_minor,
+    case when d.gives_money then cast(d.cancelled_gross_minor - coalesce(s.cancelled_gross_minor, 0) as bigint) end as cancelled_gross_minor,
+    cast(null as decimal(28, 4)) as units_refunded,
+    cast(null as bigint) as refunded_minor,
+    cast(null as bigint) as min_unit_price_minor,
+    cast(null as bigint) as max_unit_price_minor
+from days as d
+left join (
+    select
+        l.source,
+        l.account,
+        l.order_date,
+        l.currency,
+        sum(l.gross_minor) as gross_minor,
+        sum(l.item_discount_minor) as item_discount_minor,
+        sum(l.order_discount_minor) as order_discount_minor,
+        sum(l.net_revenue_minor) as net_revenue_minor,
+        sum(l.cancelled_gross_minor) as cancelled_gross_minor
+    from lines as l
+    group by l.source, l.account, l.order_date, l.currency
+) as s
+    on s.source = d.source and s.account = d.account and s.order_date = d.order_date and s.currency = d.currency
