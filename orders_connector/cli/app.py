@@ -285,6 +285,60 @@ def query(
 
 
 @app.command()
+def explain(
+    context: typer.Context,
+    mart: Annotated[str, typer.Argument(help="A mart by business date, such as daily_revenue.")],
+    day: Annotated[datetime, typer.Argument(formats=TIMES[:1], help="The business date.")],
+    metric: Annotated[
+        str | None, typer.Option(help="A metric or column. Default: all, a line each.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Only in this currency.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Most orders to list; 0 for all.")] = 20,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the orders, versions, loads and rules behind a figure, and add them up."""
+    from orders_connector.cli import explain
+
+    explain.explain(
+        context.obj.settings(),
+        mart,
+        day.date(),
+        metric,
+        account,
+        currency,
+        limit=limit,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def restatements(
+    context: typer.Context,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=TIMES[:1], help="Of loads since this UTC day. Default: of all."),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say which past figures loads changed, by how much, and the orders that caused it."""
+    from orders_connector.cli import explain
+
+    explain.restatements(
+        context.obj.settings(), since.date() if since else None, account, as_json=as_json
+    )
+
+
+@app.command()
+def metrics(as_json: JsonFlag = False) -> None:
+    """List every metric with its version and its formula in words."""
+    from orders_connector.cli import explain
+
+    explain.metrics(as_json=as_json)
+
+
+@app.command()
 def doctor(
     context: typer.Context,
     probe: Annotated[

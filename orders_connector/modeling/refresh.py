@@ -23,6 +23,7 @@ from sqlglot import exp
 
 from orders_connector.errors import ModelError
 from orders_connector.modeling.fast_json import for_duckdb
+from orders_connector.modeling.macros import create_macros, load_macros
 from orders_connector.modeling.metrics import contracts_of
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
 from orders_connector.modeling.restatements import Ledger
@@ -399,6 +400,7 @@ def refresh_within(
         if progress:
             progress(model.name)
         results.append(run.run(model))
+    create_macros(con, load_macros())
     run.save_state(newest)
     report = RefreshReport(_new_load_id(), results, newest)
     if any(result.mode != "unchanged" for result in results):

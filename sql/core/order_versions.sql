@@ -49,8 +49,8 @@ select
     n.version_id,
     n.version_no,
     n.version_at as valid_from,
-    n.valid_to,
-    n.valid_to is null as is_current,
+    case when n.next_at < n.version_at then n.version_at else n.next_at end as valid_to,
+    n.next_at is null as is_current,
     n.order_date,
     n.ordered_at,
     n.status,
@@ -102,7 +102,11 @@ from (
         v.extraction_id,
         v.loaded_at,
         cast(row_number() over (partition by v.source, v.account, v.order_id order by v.version_at, v.version_id) as bigint) as version_no,
-        lead(v.version_at) over (partition by v.source, v.account, v.order_id order by v.version_at, v.version_id) as valid_to
+        -- That it is gone comes after all else, whatever the clocks say.
+        lead(v.version_at) over (
+            partition by v.source, v.account, v.order_id
+            order by case when v.channel = 'gone' then 1 else 0 end, v.version_at, v.version_id
+        ) as next_at
     from (
         select
             o.order_key,

@@ -1,0 +1,415 @@
+"""Takes a figure of a mart apart: the orders behind it, their versions, the loads and the rules.
+
+What a figure is made of is read from the mart's SELECT, so an explanation cannot differ from the
+figure. The rows that the SELECT adds up are listed with the share of each; their sum is compared
+with what the mart shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from orders_connector.config import Settings
+from orders_connector.errors import ConfigurationError, WarehouseError
+from orders_connector.modeling.metrics import Contract, contracts, contracts_of
+from orders_connector.modeling.model import Model, load_models
+from orders_connector.modeling.restatements import Restatement, read_restatements
+from orders_connector.warehouse.configured import warehouse_connection
+
+__all__ = ["Contribution", "Explanation", "explain", "explain_within"]
+
+BUSINESS_DATE = "order_date"
+IDENTITY = ("source", "account", "order_id")
+NUMBERS = (exp.Sum, exp.Count)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One row behind a figure.
+
+    Attributes:
+        amount: What it adds to the figure; None where the figure is not a sum.
+        version_at: When the source says that this version of the order came to be.
+        channel: How the version came: list, get, export.
+        extraction_id: The load that brought it.
+    """
+
+    order_id: str
+    line_no: int | None
+    amount: Decimal | None
+    status: str
+    source_status: str | None
+    version_at: datetime
+    channel: str
+    extraction_id: str
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One figure taken apart.
+
+    Attributes:
+        row: The other columns that name the figure, such as account and currency.
+        value: What the mart shows.
+        rules: In words: the contract, and the settings of the account that bear on it.
+        sql: The expression that makes the figure.
+        contributions: The rows behind it, largest share first.
+        left_out: Orders of the same date that are not in it, by status.
+        restated: What loads changed about it before, newest first.
+    """
+
+    model: str
+    column: str
+    contract: Contract | None
+    row: Mapping[str, Any]
+    value: Decimal | None
+    rules: Sequence[str]
+    sql: str
+    contributions: Sequence[Contribution]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    restated: Sequence[Restatement] = ()
+
+    @property
+    def total(self) -> Decimal | None:
+        """Sum of the contributions; None when the figure is not a sum."""
+        amounts = [c.amount for c in self.contributions if c.amount is not None]
+        if len(amounts) < len(self.contributions):
+            return None
+        return sum(amounts, Decimal(0))
+
+
+def explain(
+    settings: Settings,
+    mart: str,
+    day: date,
+    metric: str | None = None,
+    *,
+    account: str | None = None,
+    currency: str | None = None,
+) -> list[Explanation]:
+    """Explain the figures of a business date.
+
+    Args:
+        settings: All settings.
+        mart: A mart with one row per business date, such as `daily_revenue`.
+        day: The business date.
+        metric: A metric or a column of it; None for every metric.
+        account: Only of this account.
+        currency: Only in this currency.
+
+    Raises:
+        ConfigurationError: there is no such mart or metric, or it cannot be taken apart.
+        WarehouseError: the warehouse has no figure of that date, or nothing yet.
+    """
+    with warehouse_connection(settings, read_only=True) as con:
+        return explain_within(
+            con, load_models(), mart, day, metric, account=account, currency=currency
+        )
+
+
+def explain_within(
+    con: duckdb.DuckDBPyConnection,
+    models: Mapping[str, Model],
+    mart: str,
+    day: date,
+    metric: str | None = None,
+    *,
+    account: str | None = None,
+    currency: str | None = None,
+) -> list[Explanation]:
+    """Explain the figures of a business date on an open warehouse (see `explain`)."""
+    model = _mart(models, mart)
+    columns = _columns(models, model, metric)
+    rows = _figures(con, model, day, account, currency)
+    return [_explain(con, models, model, column, row) for row in rows for column in columns]
+
+
+def _mart(models: Mapping[str, Model], name: str) -> Model:
+    model = models.get(name if "." in name else f"marts.{name}")
+    explained = sorted(
+        m.name.removeprefix("marts.") for m in models.values() if _names_orders(models, m)
+    )
+    if model is None or not _names_orders(models, model):
+        what = "there is no such mart" if model is None else "it does not add up orders by date"
+        raise ConfigurationError(
+            f"{name} cannot be explained: {what}. These can: {', '.join(explained)}"
+        )
+    return model
+
+
+def _names_orders(models: Mapping[str, Model], model: Model) -> bool:
+    """Tell whether the mart groups rows that name their order, by business date."""
+    if model.layer != "marts" or model.refresh_key != BUSINESS_DATE:
+        return False
+    grouped = _grouped(model)
+    return grouped is not None and _names_order_of(models, grouped) is not None
+
+
+def _grouped(model: Model) -> exp.Select | None:
+    """Return the SELECT that adds up, the outermost one with a GROUP BY."""
+    for select in model.select.find_all(exp.Select, bfs=True):
+        if select.args.get("group"):
+            return select
+    return None
+
+
+def _names_order_of(models: Mapping[str, Model], grouped: exp.Select) -> exp.Table | None:
+    """Return the table of the grouped rows that carries the identity of their order."""
+    source = grouped.args["from_"].this if grouped.args.get("from_") else None
+    while isinstance(source, exp.Subquery):
+        inner = source.this
+        if not isinstance(inner, exp.Select) or inner.args.get("group"):
+            return None
+        source = inner.args["from_"].this
+    if not isinstance(source, exp.Table):
+        return None
+    model = models.get(f"{source.db}.{source.name}")
+    return source if model and {*IDENTITY, BUSINESS_DATE} <= set(model.columns) else None
+
+
+def _columns(models: Mapping[str, Model], model: Model, metric: str | None) -> list[str]:
+    own = contracts_of(model)
+    if metric is None:
+        return [contract.terms.column for contract in own.values()] or [
+            c for c in model.columns if c not in model.header.grain
+        ]
+    if metric in own:
+        return [own[metric].terms.column]
+    if metric in model.columns:
+        return [metric]
+    elsewhere = contracts(models).get(metric)
+    hint = f"; {metric} is a metric of {elsewhere.model}" if elsewhere else ""
+    raise ConfigurationError(
+        f"{model.name} has no metric {metric}{hint}. It has: {', '.join(own or model.columns)}"
+    )
+
+
+def _figures(
+    con: duckdb.DuckDBPyConnection,
+    model: Model,
+    day: date,
+    account: str | None,
+    currency: str | None,
+) -> list[dict[str, Any]]:
+    where = [f"{BUSINESS_DATE} = $day"]
+    given: dict[str, Any] = {"day": day}
+    for column, value in (("account", account), ("currency", currency)):
+        if value is not None and column in model.columns:
+            where.append(f"{column} = ${column}")
+            given[column] = value
+    try:
+        cursor = con.execute(
+            f"from {model.name} where {' and '.join(where)}"
+            f" order by {', '.join(model.header.grain)}",
+            given,
+        )
+    except duckdb.CatalogException:
+        raise WarehouseError(
+            "the warehouse has no tables yet: run `orders-connector sync`"
+        ) from None
+    names = [column[0] for column in cursor.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if not rows:
+        raise WarehouseError(
+            f"{model.name} has no row for {day}"
+            + "".join(f", {k} {v}" for k, v in given.items() if k != "day")
+            + ": there were no orders, or they are not loaded (`orders-connector status`)"
+        )
+    return rows
+
+
+def _explain(
+    con: duckdb.DuckDBPyConnection,
+    models: Mapping[str, Model],
+    model: Model,
+    column: str,
+    row: Mapping[str, Any],
+) -> Explanation:
+    grain = {name: row[name] for name in model.header.grain}
+    contract = next((c for c in contracts_of(model).values() if c.terms.column == column), None)
+    grouped = _grouped(model)
+    assert grouped is not None  # noqa: S101 - `_mart` has looked
+    made = _made_of(model, grouped, column)
+    contributions = _contributions(con, models, grouped, made, grain)
+    value = row[column]
+    return Explanation(
+        model=model.name,
+        column=column,
+        contract=contract,
+        row=grain,
+        value=None if value is None else Decimal(str(value)),
+        rules=_rules(con, model, contract, column, grain),
+        sql=made.sql(dialect="duckdb"),
+        contributions=contributions,
+        left_out=_left_out(con, grain, {c.order_id for c in contributions}),
+        restated=[
+            r
+            for r in read_restatements(con, account=grain["account"])
+            if (r.model, r.metric, r.order_date) == (model.name, column, grain[BUSINESS_DATE])
+            and r.currency == grain.get("currency", r.currency)
+        ],
+    )
+
+
+def _made_of(model: Model, grouped: exp.Select, column: str) -> exp.Expr:
+    """Return the expression of the column in the SELECT that adds up."""
+    outer = model.select.selects[model.columns.index(column)].unalias()
+    inner = {projection.alias_or_name: projection.unalias() for projection in grouped.selects}
+    if grouped is model.select:
+        return outer
+    return outer.transform(
+        lambda node: inner.get(node.name, node) if isinstance(node, exp.Column) else node
+    )
+
+
+def _contributions(
+    con: duckdb.DuckDBPyConnection,
+    models: Mapping[str, Model],
+    grouped: exp.Select,
+    made: exp.Expr,
+    grain: Mapping[str, Any],
+) -> list[Contribution]:
+    rows = grouped.copy()
+    named = _names_order_of(models, rows)
+    assert named is not None  # noqa: S101 - `_mart` has looked
+    alias = str(rows.args["from_"].this.alias_or_name)
+    upstream = models[f"{named.db}.{named.name}"]
+    wanted = [*IDENTITY, *(["line_no"] if "line_no" in upstream.columns else [])]
+    _pass_on(rows, wanted)
+    share, counted = _share(made)
+    keys = {
+        str(e.alias_or_name): e.unalias().sql(dialect="duckdb")
+        for e in rows.selects
+        if e.alias_or_name in grain
+    }
+    group = [g for g in keys if g in grain]
+    rows.set("group", None)
+    rows.set("having", None)
+    columns = [exp.column(name, table=alias).as_(name) for name in wanted]
+    rows.set("expressions", [*columns, exp.alias_(share or exp.null(), "amount")])
+    conditions = [f"({keys[name]}) is not distinct from ${name}" for name in group]
+    if counted is not None:
+        conditions.append(f"({counted.sql(dialect='duckdb')})")
+    for condition in conditions:
+        rows = rows.where(condition, dialect="duckdb", copy=False)
+    line = "r.line_no" if "line_no" in wanted else "null"
+    return [
+        Contribution(*found)
+        for found in con.execute(
+            f"select r.order_id, {line}, r.amount::decimal(38, 4), o.status, o.source_status,"
+            "  o.version_at, p.channel, o.extraction_id, o.loaded_at"
+            f" from ({rows.sql(dialect='duckdb')}) as r"
+            " join core.orders as o using (source, account, order_id)"
+            " join raw.order_payloads as p on p.version_id = o.version_id"
+            + (" where r.amount is not null" if share is not None else "")
+            + " order by abs(r.amount) desc nulls last, r.order_id, 2",
+            {name: grain[name] for name in group},
+        ).fetchall()
+    ]
+
+
+def _pass_on(grouped: exp.Select, wanted: Sequence[str]) -> None:
+    """Make subqueries below hand up the identity of the orders that their table names."""
+    source = grouped.args["from_"].this
+    while isinstance(source, exp.Subquery):
+        inner = source.this
+        below = str(inner.args["from_"].this.alias_or_name)
+        for name in wanted:
+            if name not in inner.named_selects:
+                inner.select(exp.column(name, table=below).as_(name), copy=False)
+        source = inner.args["from_"].this
+
+
+def _share(made: exp.Expr) -> tuple[exp.Expr | None, exp.Expr | None]:
+    """Return what one row adds to the figure, and which rows count.
+
+    The share is None when the figure is no plain sum or count: an average, a distinct count or a
+    quantile. Then all rows count that any part of it looks at.
+    """
+    # The condition only says when the figure is known.
+    while (
+        isinstance(made, exp.Case) and len(made.args["ifs"]) == 1 and not made.args.get("default")
+    ):
+        made = made.args["ifs"][0].args["true"]
+    found = list(made.find_all(*NUMBERS))
+    plain = [n for n in found if not n.find(exp.Distinct)]
+    filters = [
+        n.parent.expression.this
+        for n in made.find_all(exp.AggFunc)
+        if isinstance(n.parent, exp.Filter)
+    ]
+    if len(found) == 1 and len(plain) == 1 and not made.find(exp.Div, exp.IntDiv, exp.Window):
+        (number,) = plain
+        condition = number.parent.expression.this if isinstance(number.parent, exp.Filter) else None
+        if isinstance(number, exp.Sum):
+            return number.this.copy(), condition.copy() if condition else None
+        counted = number.this
+        if isinstance(counted, exp.Star) or counted is None:
+            return exp.Literal.number(1), condition.copy() if condition else None
+        one = exp.case().when(counted.copy().is_(exp.null()).not_(), exp.Literal.number(1))
+        return one, condition.copy() if condition else None
+    if filters and len({f.sql() for f in filters}) == 1:
+        return None, filters[0].copy()
+    return None, None
+
+
+def _rules(
+    con: duckdb.DuckDBPyConnection,
+    model: Model,
+    contract: Contract | None,
+    column: str,
+    grain: Mapping[str, Any],
+) -> list[str]:
+    rules = [model.header.columns[column]]
+    if contract:
+        rules.append(str(contract))
+        if contract.terms.differs:
+            rules.append(f"Differs from the source's report: {contract.terms.differs}")
+    who = {"source": grain["source"], "account": grain["account"]}
+    zones = con.execute(
+        "select time_zone, business_date_path, test_order_path from ops.accounts"
+        " where source = $source and account = $account",
+        who,
+    ).fetchall()
+    statuses = con.execute(
+        "select string_agg(value, ', ' order by value) from ops.account_lists"
+        " where source = $source and account = $account and list_name = 'recognised_statuses'",
+        who,
+    ).fetchall()
+    for zone, date_path, test_path in zones:
+        dated = f"{date_path}, else created_at" if date_path else "created_at"
+        rules.append(f"The business date is that of {dated}, in {zone}.")
+        if test_path:
+            rules.append(f"Test orders ({test_path}) and deleted orders count nowhere.")
+    if statuses[0][0]:
+        rules.append(f"Recognised statuses of {grain['account']}: {statuses[0][0]}.")
+    return rules
+
+
+def _left_out(
+    con: duckdb.DuckDBPyConnection, grain: Mapping[str, Any], counted: set[str]
+) -> dict[str, int]:
+    rows = con.execute(
+        "select case when is_deleted then 'deleted' when is_test then 'test' else status end,"
+        "  order_id from core.orders where source = $source and account = $account"
+        "  and order_date = $day and ($currency is null or currency = $currency)",
+        {
+            "source": grain["source"],
+            "account": grain["account"],
+            "day": grain[BUSINESS_DATE],
+            "currency": grain.get("currency"),
+        },
+    ).fetchall()
+    left: dict[str, int] = {}
+    for status, order_id in rows:
+        if order_id not in counted:
+            left[status] = left.get(status, 0) + 1
+    return dict(sorted(left.items()))

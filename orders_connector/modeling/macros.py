@@ -1,0 +1,87 @@
+"""Table macros: SELECTs with a parameter, such as the state of a past evening.
+
+One file in `sql/macros/<schema>` is one macro. They hold no rows, so they are made anew with each
+refresh and in each published copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import sqlglot
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlglot import exp
+
+from orders_connector.errors import ModelError
+from orders_connector.modeling.model import model_directory
+
+__all__ = ["Macro", "create_macros", "load_macros"]
+
+
+class MacroHeader(BaseModel):
+    """What a macro's comment declares."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    parameters: dict[str, str]
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Macro:
+    """One table macro: `name` is `<schema>.<file>`."""
+
+    name: str
+    path: Path
+    header: MacroHeader
+    sql: str
+
+
+@cache
+def load_macros() -> tuple[Macro, ...]:
+    """Read all macros, those that others call first.
+
+    Raises:
+        ModelError: a file is wrong.
+    """
+    folder = model_directory() / "macros"
+    found = [
+        _read(path, f"{schema}.{path.stem}")
+        for schema in ("core", "marts")
+        for path in sorted((folder / schema).glob("*.sql"))
+    ]
+    return tuple(found)
+
+
+def _read(path: Path, name: str) -> Macro:
+    head, _, sql = path.read_text(encoding="utf-8").removeprefix("/*").partition("*/")
+    try:
+        header = MacroHeader.model_validate(yaml.safe_load(head))
+        select = sqlglot.parse_one(sql, read="duckdb")
+    except (yaml.YAMLError, ValidationError, sqlglot.ParseError) as error:
+        raise ModelError(f"{path.name}: the macro cannot be read: {error}") from error
+    if not isinstance(select, exp.Query) or select.named_selects != list(header.columns):
+        raise ModelError(f"{path.name}: header and SELECT name different columns")
+    return Macro(name, path, header, sql.strip())
+
+
+def create_macros(
+    con: duckdb.DuckDBPyConnection, macros: Iterable[Macro], catalog: str | None = None
+) -> None:
+    """Make the macros, or make them anew.
+
+    Args:
+        con: Connection to the warehouse.
+        macros: What `load_macros` returned.
+        catalog: Attached database to make them in; None for the warehouse.
+    """
+    for macro in macros:
+        name = f"{catalog}.{macro.name}" if catalog else macro.name
+        parameters = ", ".join(macro.header.parameters)
+        con.execute(f"create or replace macro {name}({parameters}) as table {macro.sql}")
