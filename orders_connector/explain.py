@@ -17,7 +17,7 @@ import duckdb
 from sqlglot import exp
 
 from orders_connector.config import Settings
-from orders_connector.errors import ConfigurationError, WarehouseError
+from orders_connector.errors import QueryRejected, WarehouseError
 from orders_connector.modeling.metrics import Contract, contracts, contracts_of
 from orders_connector.modeling.model import Model, load_models
 from orders_connector.modeling.restatements import Restatement, read_restatements
@@ -106,7 +106,7 @@ def explain(
         currency: Only in this currency.
 
     Raises:
-        ConfigurationError: there is no such mart or metric, or it cannot be taken apart.
+        QueryRejected: there is no such mart or metric, or it cannot be taken apart.
         WarehouseError: the warehouse has no figure of that date, or nothing yet.
     """
     with warehouse_connection(settings, read_only=True) as con:
@@ -139,7 +139,7 @@ def _mart(models: Mapping[str, Model], name: str) -> Model:
     )
     if model is None or not _names_orders(models, model):
         what = "there is no such mart" if model is None else "it does not add up orders by date"
-        raise ConfigurationError(
+        raise QueryRejected(
             f"{name} cannot be explained: {what}. These can: {', '.join(explained)}"
         )
     return model
@@ -187,7 +187,7 @@ def _columns(models: Mapping[str, Model], model: Model, metric: str | None) -> l
         return [metric]
     elsewhere = contracts(models).get(metric)
     hint = f"; {metric} is a metric of {elsewhere.model}" if elsewhere else ""
-    raise ConfigurationError(
+    raise QueryRejected(
         f"{model.name} has no metric {metric}{hint}. It has: {', '.join(own or model.columns)}"
     )
 

@@ -34,7 +34,7 @@ def explain(
     """Print what a figure is made of, and whether it adds up.
 
     Raises:
-        ConfigurationError: there is no such mart or metric, or it cannot be taken apart.
+        QueryRejected: there is no such mart or metric, or it cannot be taken apart.
         WarehouseError: there is no figure of that date.
     """
     found = take_apart(settings, mart, day, metric, account=account, currency=currency)

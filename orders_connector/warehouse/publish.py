@@ -24,6 +24,7 @@ import duckdb
 
 from orders_connector.errors import DiskFull, PublishBlocked, WarehouseError, WarehouseLocked
 from orders_connector.landing.coverage import coverage_of
+from orders_connector.modeling.macros import create_macros, load_macros
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["Published", "publish"]
@@ -141,6 +142,7 @@ def _write_draft(
     try:
         with transaction(con):
             tables = _copy_models(con)
+            create_macros(con, load_macros(), "draft")
             tables |= _write_meta(con, storage_version, metadata)
     except BaseException:
         with suppress(duckdb.Error):  # the first error is the one to tell

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from orders_connector.errors import ConfigurationError, WarehouseError
+from orders_connector.errors import QueryRejected, WarehouseError
 from orders_connector.explain import explain_within
 from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
 
@@ -100,7 +100,7 @@ def test_a_status_has_its_own_orders(house):
     ],
 )
 def test_what_cannot_be_explained_is_told(house, mart, metric, text):
-    with pytest.raises(ConfigurationError, match=text):
+    with pytest.raises(QueryRejected, match=text):
         explained(house, mart, THIRD, metric)
 
 
