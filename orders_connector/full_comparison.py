@@ -18,6 +18,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from orders_connector.account_load import AccountLoad, Commit
+from orders_connector.comparison_start import begin_comparison
 from orders_connector.errors import CallBudgetExhausted, SourceError
 from orders_connector.landing.raw_log import GONE, Landed, land_gone
 from orders_connector.landing.reconciliations import (
@@ -42,9 +43,9 @@ ASKED_AT_ONCE = 500
 
 MINE = "source = $source and account = $account"
 
-# The newest state of each order and part; `first_id` is the first version.
+# The newest state of each order and part.
 STATES = f"""(
-    select order_key, order_id, part_id, min(version_id) as first_id,
+    select order_key, order_id, part_id,
         arg_max(version_id, (version_at, version_id))
             filter (where channel <> '{GONE}' and quarantine_reason is null) as version_id,
         arg_max(channel, version_id) = '{GONE}' as is_gone
@@ -53,10 +54,17 @@ STATES = f"""(
     group by order_key, order_id, part_id
 )"""
 
+# Also orders that a comparison which came to no end asked for and marked as deleted.
 VANISHED = f"""
-    select s.order_id, s.part_id
+    select s.order_id, s.part_id, s.is_gone
     from {STATES} as s
-    where not s.is_gone and s.first_id <= $before
+    left join (
+        select order_key, order_id, arg_max(channel, version_id) = '{GONE}' as was_gone
+        from raw.order_payloads
+        where {MINE} and part_id is null and version_id <= $before
+        group by order_key, order_id
+    ) as b on b.order_key = s.order_key and b.order_id = s.order_id and s.part_id is null
+    where not coalesce(b.was_gone, s.is_gone)
         and not exists (
             from raw.export_rows as h
             where h.job_id = $id and h.order_key = s.order_key and h.order_id = s.order_id
@@ -166,13 +174,10 @@ class FullComparison:
     def __post_init__(self) -> None:
         self.id = f"rec_{self.started_at:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
         self.calls_before = self.load.client.transport.calls
-        self.known_before = self.load.known_orders
 
     async def run(self) -> Reconciliation:
         """Read, ask, judge; a source that fails or a budget that ends is told, not raised."""
-        with warehouse_connection(self.load.settings) as con:
-            newest = f"select coalesce(max(version_id), 0) from {RAW_TABLE}"
-            ((self.before,),) = con.execute(newest).fetchall()
+        self.before = begin_comparison(self.load, self.id, self.started_at)
         asked = Answered()
         with Portions(self.load, self.reader.contracts) as pages:
             try:
@@ -183,14 +188,15 @@ class FullComparison:
                 return self._failed(str(problem), problem)
             if last is None:
                 return self._failed("the source did not hold still; run again", None)
-            vanished = self._vanished()
-            if len(vanished) >= self.known_before > FEW and not last.orders_there:
+            vanished, answers = self._vanished()
+            orders = sum(part_id is None for _, part_id in vanished)
+            if orders > FEW and not last.orders_there:
                 why = (
                     "the source has none of the orders that this warehouse knows, so nothing was "
                     "marked as deleted: are these the keys of another account?"
                 )
                 return self._failed(why, None)
-            answers = await self._ask(vanished, pages, asked)
+            await self._ask(vanished, answers, pages, asked)
         return self._conclude(last.until, vanished, answers, asked)
 
     async def _read(self, pages: Portions) -> _Everything | None:
@@ -208,12 +214,15 @@ class FullComparison:
         return _Everything(last.proven.end, there)
 
     async def _ask(
-        self, vanished: list[tuple[str, str | None]], pages: Portions, told: Answered
-    ) -> dict[str, str]:
-        """Ask for orders that did not come; return the answers by order id."""
-        answers: dict[str, str] = {}
+        self,
+        vanished: list[tuple[str, str | None]],
+        answers: dict[str, str],
+        pages: Portions,
+        told: Answered,
+    ) -> None:
+        """Ask for orders that did not come; add the answers by order id."""
         began = self.load.client.transport.calls
-        ids = list(dict.fromkeys(order_id for order_id, _ in vanished))
+        ids = [one for one in dict.fromkeys(one for one, _ in vanished) if one not in answers]
         for start in range(0, len(ids), ASKED_AT_ONCE):
             spent = self.load.client.transport.calls - began
             if self.repair_calls is not None and spent >= self.repair_calls:
@@ -231,7 +240,6 @@ class FullComparison:
             if answered.stopped:
                 told.stopped = answered.stopped
                 break
-        return answers
 
     def _land(
         self, reading: Reading, pages: Portions, *, gone: list[tuple[str, str]] | None = None
@@ -255,9 +263,12 @@ class FullComparison:
         )
         pages.drop()
 
-    def _vanished(self) -> list[tuple[str, str | None]]:
+    def _vanished(self) -> tuple[list[tuple[str, str | None]], dict[str, str]]:
+        """Return orders and parts that did not come, and what of them was answered before."""
         with warehouse_connection(self.load.settings, memory_limit=MEMORY) as con:
-            return con.execute(VANISHED, self._who | {"before": self.before}).fetchall()
+            rows = con.execute(VANISHED, self._who | {"before": self.before}).fetchall()
+        answers = {order_id: "gone" for order_id, _, is_gone in rows if is_gone}
+        return [(order_id, part_id) for order_id, part_id, _ in rows], answers
 
     def _held(self, ids: list[str]) -> set[str]:
         with warehouse_connection(self.load.settings) as con:

@@ -4,7 +4,7 @@ import random
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
@@ -15,6 +15,8 @@ from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
 from orders_connector.sync import backfill_account, sync_account
 from orders_connector.warehouse.configured import warehouse_connection
+from tests.invariants.every_source import NIGHTS
+from tests.invariants.test_exactly_once import Twice
 
 LOAD = """
 import asyncio, sys
@@ -22,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from orders_connector.config import Settings
 from orders_connector.load import publish_warehouse, refresh_models
+from orders_connector.reconciliation import reconcile_account
 from orders_connector.sources.base import Window
 from orders_connector.sync import backfill_account, sync_account
 async def nap(seconds):
@@ -31,6 +34,9 @@ print("ready", flush=True)
 if sys.argv[2] == "backfill":
     everything = Window(datetime(2020, 1, 1, tzinfo=UTC))
     backfill_account(settings, "shop", everything, sleep=nap).raise_unless_complete()
+elif sys.argv[2] == "reconcile":
+    (account,) = settings.accounts
+    reconcile_account(settings, account, sleep=nap).raise_unless_equal()
 else:
     sync_account(settings, "shop", sleep=nap).raise_unless_complete()
 refresh_models(settings)
@@ -119,3 +125,98 @@ def test_killed_backfills_go_on_where_they_were(start_shop, settings_for, tmp_pa
     refresh_models(killed)
     assert tables(killed) == tables(clean)
     assert left_over(killed) <= CLEAN
+
+
+def drift_voucherify(shop):
+    changed, gone = [order for order in shop.truth() if order["status"] == "PAID"][:2]
+    shop.upsert({"status": "PAID", "amount": 900, "created_at": "2025-12-24T08:00:00.000Z"})
+    shop.delete(gone["id"])
+    shop.put_raw(changed | {"status": "CANCELED"})
+
+
+def drift_ultracart(shop):
+    old, gone, changed = shop.kept()[:3]
+    shop.put_raw(old | {"order_id": "ACME-FOUND-LATER"})
+    shop.delete(gone["order_id"])
+    shop.put_raw(changed | {"language_iso_code": "TLH"})
+
+
+def drift_licensespring(shop):
+    # A list shows no items, and licenses are read on their own.
+    old, gone, changed = (dict(order, order_items=[]) for order in shop.truth()[:3])
+    del old["order_items"], changed["order_items"]
+    shop.put_raw(old | {"id": 10**15})
+    shop.delete(gone["id"])
+    shop.put_raw(changed | {"metadata": {"quiet": True}})
+
+
+class Compared(Twice):
+    """As Twice, without what names a comparison by its id; see `found`."""
+
+    def tables(self, night):
+        return {
+            name: rows for name, rows in super().tables(night).items() if name != COMPARISONS_BY_ID
+        }
+
+
+COMPARISONS_BY_ID = "marts.reconciliation"
+
+# What no load finds: an order of the past, one that is gone, a change without a date.
+DRIFTS = {
+    "voucherify": drift_voucherify,
+    "ultracart": drift_ultracart,
+    "licensespring": drift_licensespring,
+}
+
+
+def kill_at(box, settings_file, request):
+    """Compare, but kill the comparison when it sends this request; return its exit code."""
+    sent = []
+    with subprocess.Popen(
+        [sys.executable, "-c", LOAD, str(settings_file), "reconcile"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+
+        def strike(call):
+            sent.append(call)
+            if len(sent) == request:
+                process.kill()
+                process.wait()  # before it is answered
+
+        box.on_request = strike
+    box.on_request = None
+    return process.returncode
+
+
+def found(night):
+    """Return the differences that the last comparison stored: order, cause, repaired."""
+    return night.query(
+        "select order_id, cause, repaired from ops.reconciliation_differences"
+        " where source = ? and account = ? and reconciliation_id ="
+        " (select max_by(reconciliation_id, ended_at) from ops.reconciliations) order by all"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", NIGHTS)
+def test_a_comparison_killed_at_every_request_is_made_up_for(tmp_path, monkeypatch, source):
+    kind, ended = NIGHTS[source], []
+    with kind.sandbox(60) as box:
+        both = Compared(kind, box, tmp_path, monkeypatch)
+        both.load("sync")
+        box.clock.advance(timedelta(hours=2))
+        DRIFTS[source](box.shop)
+        # One more request each time, until one comes to its end.
+        while not ended or ended[-1] == -9:
+            ended.append(kill_at(box, tmp_path / "killed" / "orders.toml", len(ended) + 1))
+        assert (ended[-1], both.clean.reconcile().status) == (0, "repaired")
+        assert found(both.killed) == found(both.clean)
+        assert len(ended) > 4
+        both.refresh()
+        assert both.raw(both.killed) == both.raw(both.clean)
+        assert both.tables(both.killed) == both.tables(both.clean)
+        box.clock.advance(timedelta(hours=22))
+        both.load("sync")
+        both.refresh()
+        assert both.tables(both.killed) == both.tables(both.clean)

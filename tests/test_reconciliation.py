@@ -12,7 +12,7 @@ from orders_connector.cli import main
 from orders_connector.errors import LoadIncomplete, PermissionDenied
 from orders_connector.load import refresh_models
 from orders_connector.reconciliation import reconcile_account
-from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
+from orders_connector.sandbox.voucherify import Fault, Switches, VoucherifySandbox
 from orders_connector.sync import sync_account
 from orders_connector.warehouse.configured import warehouse_connection
 from tests.conftest import NOW
@@ -340,6 +340,97 @@ def test_the_command_ends_with_5_when_exports_are_refused(loaded, run):
     assert err.startswith("error: ")
 
 
+class Interrupted(Exception):
+    """Raised by nothing but these tests, so nothing catches it."""
+
+
+def interrupted(settings, at, **options):
+    """Let a comparison end without a word as soon as it says that it does something."""
+
+    def doing(text):
+        if at in text:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        reconcile(settings, doing=doing, **options)
+
+
+def drift(box):
+    """Let happen what no load finds; return the ids: back-dated, erased, changed silently."""
+    changed, gone = [order for order in box.shop.truth() if order["status"] == "PAID"][:2]
+    new = box.shop.upsert(
+        {"status": "PAID", "amount": 900, "created_at": "2025-12-24T08:00:00.000Z"}
+    )
+    box.shop.delete(gone["id"])
+    box.shop.put_raw(changed | {"status": "CANCELED"})
+    return new["id"], gone["id"], changed["id"]
+
+
+# Before anything is landed, after the export is, after orders were asked for.
+INTERRUPTIONS = ["export of", "comparing the export", "orders that differ", "fetching items"]
+
+
+@pytest.mark.parametrize("at", INTERRUPTIONS)
+def test_a_comparison_that_was_interrupted_is_made_up_for(loaded, at):
+    box, settings = loaded()
+    new, gone, changed = drift(box)
+    interrupted(settings, at)
+    interrupted(settings, at)
+    found = reconcile(settings)
+    assert (found.status, found.repaired) == ("repaired", 3)
+    differences = stored_differences(settings)
+    assert {row[0]: row[1:3] for row in differences} == {
+        new: ("hydrate", True),
+        gone: ("vanished", True),
+        changed: ("wrong", True),
+    }
+    assert "unknown before" in next(row[3] for row in differences if row[0] == new)
+    refresh_models(settings)
+    assert in_core(settings) == (truth(box), {gone})
+    full = "select count(*) from core.orders where detail_level <> 'full' and not is_deleted"
+    assert rows(settings, full) == [(0,)]
+    assert reconcile(settings).status == "equal"
+
+
+def test_a_comparison_that_failed_after_its_export_came_is_made_up_for(loaded):
+    box, settings = loaded()
+    new, _, _ = drift(box)
+    # The third one is the last look at the listing, behind the first and an order to compare with.
+    box.faults.add(Fault("status", status=403, path="/v1/orders", method="GET", nth=3))
+    assert reconcile(settings).status == "failed"
+    assert rows(settings, f"select channel from raw.order_payloads where order_id = '{new}'") == [
+        ("export",)
+    ]
+    box.faults.clear()
+    found = reconcile(settings)
+    assert (found.status, found.differences) == (
+        "repaired",
+        Counter(hydrate=1, vanished=1, wrong=1),
+    )
+    refresh_models(settings)
+    detail = f"select detail_level from core.orders where order_id = '{new}'"
+    assert rows(settings, detail) == [("full",)]
+
+
+def test_what_a_load_read_since_an_interrupted_comparison_is_no_difference(loaded):
+    box, settings = loaded()
+    interrupted(settings, "comparing the export")
+    box.shop.upsert({"status": "PAID", "amount": 900})
+    box.clock.advance(timedelta(hours=2))
+    assert sync(settings).landed.new_orders == 1
+    found = reconcile(settings)
+    assert (found.status, found.differences) == ("equal", Counter())
+
+
+def test_what_was_asked_for_before_an_interruption_costs_no_call_again(loaded):
+    box, settings = loaded()
+    for order in box.shop.truth()[:25]:
+        box.shop.delete(order["id"])
+    interrupted(settings, "9 are left", repair_calls=16)
+    found = reconcile(settings, repair_calls=16)
+    assert (found.status, found.repaired, found.warehouse_orders) == ("repaired", 25, 275)
+
+
 MOVES = st.lists(
     st.sampled_from(
         ["create", "pay", "fulfil", "cancel", "change", "rollback", "backdate", "erase", "import"]
@@ -391,13 +482,19 @@ def test_whatever_happened_core_is_the_truth_after_a_reconciliation(
         assert found.warehouse_orders == found.export_rows == len(box.shop)
 
 
-def test_the_keys_of_another_project_delete_nothing(loaded, start_shop, settings_for):
+@pytest.mark.parametrize("interrupted_before", [False, True])
+def test_the_keys_of_another_project_delete_nothing(
+    loaded, start_shop, settings_for, interrupted_before
+):
     _, settings = loaded()
     other = start_shop(40, seed=99)
     swapped = settings_for(other)  # the same warehouse
-    found = reconcile(swapped)
-    assert found.status == "failed"
-    assert "keys of another project" in found.reason
+    if interrupted_before:
+        interrupted(swapped, "comparing the export")
+    for _ in range(2):  # the first one landed the export
+        found = reconcile(swapped)
+        assert found.status == "failed"
+        assert "keys of another project" in found.reason
     assert rows(settings, "select count(*) from raw.order_payloads where channel = 'gone'") == [
         (0,)
     ]

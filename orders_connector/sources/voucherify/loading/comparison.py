@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from orders_connector.landing.raw_log import EXPORT, GONE
 
-__all__ = ["COMPARE", "DAYS", "DROP_OLD_ROWS", "EXPORTED_NOW", "FINAL", "JUDGED"]
+__all__ = [
+    "COMPARE",
+    "DAYS",
+    "DROP_OLD_ROWS",
+    "EXPORTED_NOW",
+    "FINAL",
+    "JUDGED",
+    "KNOWN_BEFORE",
+]
 
 
 def _minor(key: str) -> str:
@@ -104,6 +112,17 @@ def _differs(left: str, right: str) -> str:
     )
 
 
+# How many orders of the export the warehouse knew.
+KNOWN_BEFORE = f"""
+    select count(*)
+    from {EXPORTED} as e
+    where exists (
+        from raw.order_payloads as p
+        where p.source = $source and p.account = $account and p.version_id <= $before
+            and p.order_key = e.order_key and p.order_id = e.order_id
+    )
+"""
+
 # `before` is what the warehouse held for an order before the export was landed. All that it knows
 # now was there before the export or is in it, so what the export lacks has to be explained.
 COMPARE = f"""
@@ -123,7 +142,7 @@ COMPARE = f"""
         end as cause,
         e.version_at, e.status, e.total_minor,
         b.version_at as had_at, b.status as had_status, b.total_minor as had_minor,
-        coalesce(b.is_gone, false) as had_gone
+        coalesce(b.is_gone, false) as had_gone, null as answer
     from exported as e
     left join before as b on b.order_key = e.order_key and b.order_id = e.order_id
     where e.version_at is not null
@@ -133,9 +152,11 @@ COMPARE = f"""
             or {_differs("e", "b")}
         )
     union all
-    select k.order_key, k.order_id, 'vanished', null, null, null, k.version_at, null, null, false
+    select k.order_key, k.order_id, 'vanished', null, null, null, k.version_at, null, null, false,
+        case when k.is_gone then 'gone' end
     from known as k
-    where not k.is_gone
+    left join before as b on b.order_key = k.order_key and b.order_id = k.order_id
+    where not coalesce(b.is_gone, k.is_gone)
         and not exists (
             from exported as e where e.order_key = k.order_key and e.order_id = k.order_id
         )

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from orders_connector.account_load import AccountLoad, Commit
+from orders_connector.comparison_start import begin_comparison
 from orders_connector.errors import (
     CallBudgetExhausted,
     FeatureMissing,
@@ -43,6 +44,7 @@ from orders_connector.sources.voucherify.loading.comparison import (
     EXPORTED_NOW,
     FINAL,
     JUDGED,
+    KNOWN_BEFORE,
 )
 from orders_connector.sources.voucherify.loading.fetching import (
     ORDERS_PER_COMMIT,
@@ -87,10 +89,9 @@ class _Run:
     def __post_init__(self) -> None:
         self.id = f"rec_{self.started_at:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
         self.calls_before = self.load.client.transport.calls
-        self.known_before = self.load.known_orders
 
     async def run(self) -> Reconciliation:
-        before = self._newest_version()
+        before = begin_comparison(self.load, self.id, self.started_at)
         backfill = Backfill(self.load)
         try:
             snapshot = await backfill.snapshot(again=True)
@@ -106,7 +107,7 @@ class _Run:
         self.repair_began = self.load.client.transport.calls
         compared = self._newest_version()
         with _Differences(self._compare(before, compared)) as found:
-            if found.vanished() == self.known_before > FEW:
+            if found.vanished() > FEW and not self._known(before):
                 why = (
                     "the source has none of the orders that this warehouse knows, so nothing was "
                     "marked as deleted: are these the keys of another project?"
@@ -120,6 +121,11 @@ class _Run:
                 if hydrated.error:  # items are no difference; the next load goes on with them
                     logger.warning("fetching items stopped: %s", hydrated.error)
             return self._conclude(snapshot, found.answered(), compared, stopped)
+
+    def _known(self, before: int) -> int:
+        with warehouse_connection(self.load.settings, memory_limit=MEMORY) as con:
+            parameters = self._who | {"before": before}
+            return int(con.execute(KNOWN_BEFORE, parameters).fetchall()[0][0])
 
     def _newest_version(self) -> int:
         with warehouse_connection(self.load.settings) as con:
@@ -316,7 +322,7 @@ class _Differences:
         self._con = duckdb.connect()
         self._con.execute("set threads = 1")
         self._con.register("compared", found)
-        self._con.execute("create table found as select *, null::varchar as answer from compared")
+        self._con.execute("create table found as from compared")
         self._con.unregister("compared")
 
     def __enter__(self) -> _Differences:
