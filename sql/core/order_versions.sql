@@ -40,6 +40,7 @@ checks:
   - unique: [source, account, order_id, version_id]
   - not_null: [order_id, version_id, valid_from, is_current]
   - formula: {name: no_version_ends_before_it_starts, holds: "valid_to is null or valid_to >= valid_from"}
+  - formula: {name: net_is_gross_less_discounts, holds: "net_minor = gross_minor - total_discount_minor", severity: warn}
 */
 select
     n.order_key,

@@ -25,7 +25,7 @@ columns:
   units_cancelled: Units on cancelled orders; NULL likewise and where the source knows no money.
   gross_minor: Amount of recognised lines before discounts; of not_on_lines, what the orders have beyond their lines, and so it may be negative.
   item_discount_minor: Item-level discounts.
-  order_discount_minor: Share of the order-level discounts, by net amount of the lines.
+  order_discount_minor: Share of the order-level discounts, by net amount of the lines; of not_on_lines, every discount that no line carries.
   net_revenue_minor: Amount after both; adds up to net_revenue_minor of marts.daily_revenue.
   cancelled_gross_minor: Gross amount of lines of cancelled orders.
   units_refunded: Units refunded so far on recognised orders; NULL when the source knows no refunds.
@@ -40,6 +40,10 @@ checks:
   - formula: {name: gross_less_discounts_is_net, holds: "gross_minor - item_discount_minor - order_discount_minor = net_revenue_minor", severity: warn}
   - formula: {name: recognised_orders_are_placed, holds: "orders_recognised <= orders_placed and coalesce(orders_cancelled, 0) <= orders_placed"}
   - formula: {name: no_more_buyers_than_orders, holds: "buyers + guest_orders <= orders_recognised"}
+  - totals: {name: net_revenue_is_that_of_the_day, by: [source, account, order_date, currency], sum: net_revenue_minor, to: marts.daily_revenue}
+  - totals: {name: gross_revenue_is_that_of_the_day, by: [source, account, order_date, currency], sum: gross_minor, to: marts.daily_revenue, their_sum: gross_revenue_minor}
+  - totals: {name: discounts_are_those_of_the_day, by: [source, account, order_date, currency], sum: item_discount_minor + order_discount_minor, to: marts.daily_revenue, their_sum: discounts_minor}
+  - totals: {name: cancelled_value_is_that_of_the_day, by: [source, account, order_date, currency], sum: cancelled_gross_minor, to: marts.daily_revenue, their_sum: cancelled_value_minor}
 */
 with days as (
     select
@@ -56,7 +60,9 @@ with days as (
         count(*) filter (where o.line_count is null and o.is_recognised and o.customer_key is null) as guest_orders,
         coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) as gross_minor,
         coalesce(sum(o.item_discount_minor) filter (where o.is_recognised), 0) as item_discount_minor,
-        coalesce(sum(o.order_discount_minor) filter (where o.is_recognised), 0) as order_discount_minor,
+        -- The total is known where its parts may not be.
+        coalesce(sum(o.total_discount_minor) filter (where o.is_recognised), 0)
+            - coalesce(sum(o.item_discount_minor) filter (where o.is_recognised), 0) as order_discount_minor,
         coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) as net_revenue_minor,
         coalesce(sum(o.gross_minor) filter (where o.status = 'cancelled'), 0) as cancelled_gross_minor
     from core.orders as o
@@ -64,7 +70,8 @@ with days as (
     group by o.source, o.account, o.order_date, o.currency
 ),
 
-lines as (
+-- One row per order and product first: counting rows is much cheaper than counting distinct orders.
+order_products as (
     select
         l.source,
         l.account,
@@ -72,32 +79,21 @@ lines as (
         l.currency,
         l.kind,
         l.product_key,
+        l.order_id,
+        bool_or(l.is_recognised) as is_recognised,
+        bool_or(l.is_cancelled) as is_cancelled,
+        max(l.customer_key) as customer_key,
         max(l.product_name) as product_name,
-        count(distinct l.order_id) as orders_placed,
-        count(distinct l.order_id) filter (where l.is_recognised) as orders_recognised,
-        count(distinct l.order_id) filter (where l.status = 'cancelled') as orders_cancelled,
-        count(distinct l.customer_key) filter (where l.is_recognised) as buyers,
-        count(distinct l.order_id) filter (where l.is_recognised and l.customer_key is null) as guest_orders,
         count(*) filter (where l.is_recognised and l.net_revenue_minor is null) as lines_without_price,
-        case
-            when count(l.quantity) filter (where l.is_recognised) > 0 or count(*) filter (where l.is_recognised) = 0
-                then coalesce(sum(l.quantity) filter (where l.is_recognised), 0)
-        end as units,
-        case
-            when count(l.quantity) filter (where l.status = 'cancelled') > 0 or count(*) filter (where l.status = 'cancelled') = 0
-                then coalesce(sum(l.quantity) filter (where l.status = 'cancelled'), 0)
-        end as units_cancelled,
-        coalesce(sum(l.gross_minor) filter (where l.is_recognised), 0) as gross_minor,
-        coalesce(sum(l.discount_minor) filter (where l.is_recognised), 0) as item_discount_minor,
-        coalesce(sum(l.order_discount_share_minor) filter (where l.is_recognised), 0) as order_discount_minor,
-        coalesce(sum(l.net_revenue_minor) filter (where l.is_recognised), 0) as net_revenue_minor,
-        coalesce(sum(l.gross_minor) filter (where l.status = 'cancelled'), 0) as cancelled_gross_minor,
-        case when count(l.quantity_refunded) > 0 then coalesce(sum(l.quantity_refunded) filter (where l.is_recognised), 0) end
-            as units_refunded,
-        case when count(l.refunded_minor) > 0 then coalesce(sum(l.refunded_minor) filter (where l.is_recognised), 0) end
-            as refunded_minor,
-        min(l.unit_price_minor) filter (where l.is_recognised) as min_unit_price_minor,
-        max(l.unit_price_minor) filter (where l.is_recognised) as max_unit_price_minor
+        sum(l.quantity) as units,
+        sum(l.gross_minor) as gross_minor,
+        sum(l.discount_minor) as item_discount_minor,
+        sum(l.order_discount_share_minor) as order_discount_minor,
+        sum(l.net_revenue_minor) as net_revenue_minor,
+        sum(l.quantity_refunded) as units_refunded,
+        sum(l.refunded_minor) as refunded_minor,
+        min(l.unit_price_minor) as min_unit_price_minor,
+        max(l.unit_price_minor) as max_unit_price_minor
     from (
         select
             i.source,
@@ -105,9 +101,9 @@ lines as (
             i.order_date,
             i.currency,
             i.order_id,
-            i.customer_key,
-            i.status,
             i.is_recognised,
+            i.status = 'cancelled' as is_cancelled,
+            i.customer_key,
             case when i.is_product then 'product' else 'other_line' end as kind,
             case when i.is_product then i.product_key else '(no product)' end as product_key,
             case when i.is_product then i.product_name end as product_name,
@@ -122,7 +118,45 @@ lines as (
         from core.order_items as i
         where not i.is_test and not i.is_kit_component
     ) as l
-    group by l.source, l.account, l.order_date, l.currency, l.kind, l.product_key
+    group by l.source, l.account, l.order_date, l.currency, l.kind, l.product_key, l.order_id
+),
+
+lines as (
+    select
+        r.source,
+        r.account,
+        r.order_date,
+        r.currency,
+        r.kind,
+        r.product_key,
+        max(r.product_name) as product_name,
+        count(*) as orders_placed,
+        count(*) filter (where r.is_recognised) as orders_recognised,
+        count(*) filter (where r.is_cancelled) as orders_cancelled,
+        count(distinct case when r.is_recognised then r.customer_key end) as buyers,
+        count(*) filter (where r.is_recognised and r.customer_key is null) as guest_orders,
+        sum(r.lines_without_price) as lines_without_price,
+        case
+            when count(r.units) filter (where r.is_recognised) > 0 or count(*) filter (where r.is_recognised) = 0
+                then coalesce(sum(r.units) filter (where r.is_recognised), 0)
+        end as units,
+        case
+            when count(r.units) filter (where r.is_cancelled) > 0 or count(*) filter (where r.is_cancelled) = 0
+                then coalesce(sum(r.units) filter (where r.is_cancelled), 0)
+        end as units_cancelled,
+        coalesce(sum(r.gross_minor) filter (where r.is_recognised), 0) as gross_minor,
+        coalesce(sum(r.item_discount_minor) filter (where r.is_recognised), 0) as item_discount_minor,
+        coalesce(sum(r.order_discount_minor) filter (where r.is_recognised), 0) as order_discount_minor,
+        coalesce(sum(r.net_revenue_minor) filter (where r.is_recognised), 0) as net_revenue_minor,
+        coalesce(sum(r.gross_minor) filter (where r.is_cancelled), 0) as cancelled_gross_minor,
+        case when count(r.units_refunded) > 0 then coalesce(sum(r.units_refunded) filter (where r.is_recognised), 0) end
+            as units_refunded,
+        case when count(r.refunded_minor) > 0 then coalesce(sum(r.refunded_minor) filter (where r.is_recognised), 0) end
+            as refunded_minor,
+        min(r.min_unit_price_minor) filter (where r.is_recognised) as min_unit_price_minor,
+        max(r.max_unit_price_minor) filter (where r.is_recognised) as max_unit_price_minor
+    from order_products as r
+    group by r.source, r.account, r.order_date, r.currency, r.kind, r.product_key
 )
 
 select

@@ -51,6 +51,15 @@ checks:
   - formula: {name: net_after_refunds_is_net_less_refunds, holds: "net_revenue_minor - refunds_net_minor = net_after_refunds_minor"}
   - formula: {name: customers_split_is_complete, holds: "new_customer_orders + returning_customer_orders + guest_orders = orders_recognised"}
   - formula: {name: customer_revenue_split_is_complete, holds: "new_customer_net_minor + returning_customer_net_minor + guest_net_minor = net_revenue_minor"}
+  - totals: {name: orders_are_those_of_all_statuses, by: [source, account, order_date, currency], sum: orders_placed, to: marts.daily_status, their_sum: orders}
+  - totals: {name: recognised_orders_are_those_of_all_statuses, by: [source, account, order_date, currency], sum: orders_recognised, to: marts.daily_status}
+  - totals: {name: cancelled_orders_are_those_of_the_status, by: [source, account, order_date, currency], sum: orders_cancelled, where: orders_cancelled > 0, to: marts.daily_status, their_sum: orders, their_where: "status = 'cancelled' and gives_money"}
+  - totals: {name: cancelled_value_is_that_of_the_status, by: [source, account, order_date, currency], sum: cancelled_value_minor, where: orders_cancelled > 0, to: marts.daily_status, their_sum: gross_minor, their_where: "status = 'cancelled' and gives_money"}
+  - totals: {name: open_value_is_that_of_the_statuses, by: [source, account, order_date, currency], sum: pipeline_value_minor, to: marts.daily_status, their_sum: "case when status in ('created', 'pending') then net_minor when gives_money then 0 end"}
+  - totals: {name: recognised_orders_are_those_with_discounts_known_or_not, by: [source, account, order_date, currency], sum: orders_recognised, where: gives_money and orders_recognised > 0, to: marts.daily_discounts}
+  - totals: {name: gross_revenue_is_the_base_of_discounts, by: [source, account, order_date, currency], sum: gross_revenue_minor, where: gives_money and orders_recognised > 0, to: marts.daily_discounts}
+  - totals: {name: discounts_are_those_of_daily_discounts, by: [source, account, order_date, currency], sum: discounts_minor, where: gives_money and orders_recognised > 0, to: marts.daily_discounts, their_sum: "coalesce(total_discount_minor, 0)"}
+  - volume: {name: orders_are_as_many_as_usual, by: [source, account], count: orders_placed, date: order_date}
 metrics:
   orders_placed: {column: orders_placed, version: 1, counts: orders placed, holds: "orders_recognised <= orders_placed", example: {is: 4}}
   orders_recognised: {column: orders_recognised, version: 1, counts: recognised orders, holds: "orders_recognised >= 0", example: {is: 2}}

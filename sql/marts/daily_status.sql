@@ -28,6 +28,7 @@ checks:
   - not_null: [order_date, status, currency, gives_money, orders]
   - formula: {name: amounts_are_known_where_the_source_gives_money, holds: "(gross_minor is not null) = gives_money and (discounts_minor is not null) = gives_money and (net_minor is not null) = gives_money"}
   - formula: {name: recognised_orders_are_orders, holds: "orders_recognised <= orders and is_recognised = (orders_recognised > 0)"}
+  - formula: {name: net_is_gross_less_discounts, holds: "net_minor = gross_minor - discounts_minor", severity: warn}
   - accepted_values: {status: [created, pending, quote, paid, fulfilled, cancelled, other, unknown]}
 metrics:
   orders_in_status: {column: orders, version: 1, counts: placed orders in the status, holds: "orders <= orders_of_day", example: {is: 1, where: "order_date = '2026-03-03' and status = 'paid'"}}

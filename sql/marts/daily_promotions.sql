@@ -1,0 +1,112 @@
+/*
+description: >
+  What each promotion did per business date of the order, as known now, with a row (unattributed) for
+  discounts on orders without an incentive that stands. So the discounts of a day and currency add up
+  to those of marts.daily_discounts. Orders known from a file show no incentives until they are read.
+grain: [source, account, order_date, promotion_key, currency]
+refresh_key: order_date
+columns:
+  source: Kind of API.
+  account: Configured account.
+  order_date: Business date of the order in the account's time zone, which need not be the day of the redemption.
+  promotion_key: Kind and id, such as voucher:SUMMER; or (unattributed).
+  kind: What was redeemed, e.g. voucher or coupon; (unattributed) for that row.
+  promotion_id: Id or code; NULL when the orders do not say.
+  campaign_id: Campaign, when there is one; the last in the alphabet when orders name several.
+  currency: ISO 4217 code.
+  minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
+  redemptions: Redemptions on the orders of the day in any status, test orders excluded.
+  rollbacks: Of these, rolled back since.
+  net_redemptions: Redemptions that stand.
+  orders: Orders with the promotion, in any status.
+  orders_recognised: Recognised orders on which it stands; of (unattributed), those with such a discount. An order with two promotions is in two rows.
+  customers: Distinct known customers of these. Not additive.
+  new_customers: Of these orders, their customer's first.
+  discount_minor: Discounts attributed to it on recognised orders, by equal split; NULL when no recognised order says.
+  gross_revenue_minor: Amount before discounts of the recognised orders, the whole order. Not additive over promotions.
+  net_revenue_minor: Amount after discounts of the recognised orders, the whole order; revenue influenced, not caused. Not additive over promotions.
+checks:
+  - unique: [source, account, order_date, promotion_key, currency]
+  - not_null: [order_date, promotion_key, kind, currency, redemptions, orders]
+  - formula: {name: redemptions_stand_or_are_rolled_back, holds: "net_redemptions + rollbacks = redemptions"}
+  - formula: {name: recognised_orders_are_orders, holds: "orders_recognised <= orders and customers <= orders_recognised and new_customers <= customers"}
+  - totals: {name: discounts_are_those_of_the_day, by: [source, account, order_date, currency], sum: discount_minor, where: discount_minor is not null, to: marts.daily_discounts, their_sum: total_discount_minor, their_where: total_discount_minor is not null}
+*/
+select
+    p.source,
+    p.account,
+    p.order_date,
+    p.promotion_key,
+    max(p.kind) as kind,
+    max(p.promotion_id) as promotion_id,
+    max(p.campaign_id) as campaign_id,
+    p.currency,
+    cast(max(p.minor_unit_exponent) as integer) as minor_unit_exponent,
+    cast(count(*) as bigint) as redemptions,
+    cast(count(*) filter (where p.is_rolled_back) as bigint) as rollbacks,
+    cast(count(*) filter (where not p.is_rolled_back) as bigint) as net_redemptions,
+    cast(count(*) filter (where p.promotion_rank = 1) as bigint) as orders,
+    cast(count(*) filter (where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back) as bigint) as orders_recognised,
+    cast(count(distinct p.customer_key) filter (where p.is_recognised and not p.is_rolled_back) as bigint) as customers,
+    cast(count(*) filter (
+        where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back and p.is_first_order
+    ) as bigint) as new_customers,
+    cast(sum(p.attributed_discount_minor) filter (where p.is_recognised) as bigint) as discount_minor,
+    cast(coalesce(sum(p.order_gross_minor) filter (
+        where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back
+    ), 0) as bigint) as gross_revenue_minor,
+    cast(coalesce(sum(p.order_net_minor) filter (
+        where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back
+    ), 0) as bigint) as net_revenue_minor
+from core.promotion_orders as p
+where not p.is_test
+group by p.source, p.account, p.order_date, p.promotion_key, p.currency
+union all
+select
+    u.source,
+    u.account,
+    u.order_date,
+    '(unattributed)' as promotion_key,
+    '(unattributed)' as kind,
+    cast(null as varchar) as promotion_id,
+    cast(null as varchar) as campaign_id,
+    u.currency,
+    cast(max(u.minor_unit_exponent) as integer) as minor_unit_exponent,
+    cast(0 as bigint) as redemptions,
+    cast(0 as bigint) as rollbacks,
+    cast(0 as bigint) as net_redemptions,
+    cast(count(*) filter (where u.remainder_minor > 0) as bigint) as orders,
+    cast(count(*) filter (where u.remainder_minor > 0) as bigint) as orders_recognised,
+    cast(count(distinct u.customer_key) filter (where u.remainder_minor > 0) as bigint) as customers,
+    cast(count(*) filter (where u.remainder_minor > 0 and u.is_first_order) as bigint) as new_customers,
+    cast(sum(u.remainder_minor) as bigint) as discount_minor,
+    cast(coalesce(sum(u.gross_minor) filter (where u.remainder_minor > 0), 0) as bigint) as gross_revenue_minor,
+    cast(coalesce(sum(u.net_minor) filter (where u.remainder_minor > 0), 0) as bigint) as net_revenue_minor
+from (
+    select
+        o.source,
+        o.account,
+        o.order_date,
+        o.currency,
+        o.minor_unit_exponent,
+        o.customer_key,
+        o.gross_minor,
+        o.net_minor,
+        c.is_first_order,
+        o.total_discount_minor - coalesce(a.attributed_minor, 0) as remainder_minor
+    from core.orders as o
+    left join (
+        select
+            p.source,
+            p.account,
+            p.order_date,
+            p.order_id,
+            sum(p.attributed_discount_minor) as attributed_minor
+        from core.promotion_orders as p
+        group by p.source, p.account, p.order_date, p.order_id
+    ) as a
+        on a.source = o.source and a.account = o.account and a.order_date = o.order_date and a.order_id = o.order_id
+    left join core.customer_orders as c on c.version_id = o.version_id
+    where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money
+) as u
+group by u.source, u.account, u.order_date, u.currency
