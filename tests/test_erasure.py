@@ -68,6 +68,7 @@ def tables(settings, without=frozenset()):
                 " order by all"
             ).fetchall()
             for name, model in load_models().items()
+            if not model.tells_of_runs
         }
 
 

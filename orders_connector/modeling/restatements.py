@@ -174,7 +174,7 @@ def read_restatements(
         "  r.source, r.account, r.currency",
         {"since": since, "load": load_id, "account": account},
     ).fetchall()
-    return [Restatement(*row[:-1], tuple(row[-1] or ())) for row in rows]
+    return [Restatement(*(*row[:-1], tuple(row[-1] or ()))) for row in rows]
 
 
 def _is_kept(model: Model) -> bool:

@@ -94,7 +94,9 @@ class Warehouse:
     def tables(self):
         """Return every model's rows, sorted."""
         return {
-            name: self.con.execute(f"from {name} order by all").fetchall() for name in self.models
+            name: self.con.execute(f"from {name} order by all").fetchall()
+            for name, model in self.models.items()
+            if not model.tells_of_runs
         }
 
 
