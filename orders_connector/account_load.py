@@ -90,6 +90,7 @@ class AccountLoad:
         known_orders: Orders the warehouse knows and does not hold for deleted.
         accepted_difference: Orders the source counts beyond those, with a reason.
         progress: Told what is going on, in words.
+        call_budget: Requests that the run may send in all; None for no limit.
     """
 
     settings: Settings
@@ -98,6 +99,7 @@ class AccountLoad:
     state: LoadState
     profile: Any
     progress: Callable[[str], None] = lambda _: None
+    call_budget: int | None = None
     known_orders: int = 0
     accepted_difference: int = 0
     landed: Landed = field(default_factory=Landed)
@@ -108,6 +110,14 @@ class AccountLoad:
     def __post_init__(self) -> None:
         self.known_orders = self.state.known_orders
         self.accepted_difference = self.state.accepted_difference
+
+    @property
+    def calls_left(self) -> int | None:
+        """Requests that the run may still send; None for no limit."""
+        if self.call_budget is None:
+            return None
+        sent: int = self.client.transport.calls
+        return max(0, self.call_budget - sent)
 
     def unnamed_orders(self) -> int:
         """Return how many orders are in quarantine without an identity."""
@@ -240,12 +250,13 @@ def open_account(
             profile = source.profile(read_profile(con, account.source, account.name))
             allowed = allowance(con, account, datetime.now(UTC))
         refuse_when_spent(account, allowed)
-        budget = {
+        options = {
             "call_budget": call_budget(account, allowed),
             "budget_reason": budget_reason(account, allowed),
-        }
-        async with source.client(account, **(budget | transport)) as client:
+        } | transport
+        async with source.client(account, **options) as client:
             load = AccountLoad(settings, account, client, state, profile)
+            load.call_budget = options["call_budget"]
             if doing:
                 load.progress = doing
             return await work(load)

@@ -17,6 +17,7 @@ from orders_connector.metering import PER_RUN
 from orders_connector.rate import reserved_of
 
 __all__ = [
+    "LEAST_CALLS",
     "Allowance",
     "allowance",
     "budget_reason",
@@ -24,6 +25,9 @@ __all__ = [
     "cycle_of",
     "refuse_when_spent",
 ]
+
+# With as many requests a run of any source can see what is new, find its place, and read on.
+LEAST_CALLS = 12
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,11 @@ def call_budget(account: Account, allowance: Allowance) -> int | None:
 def budget_reason(account: Account, allowance: Allowance) -> str:
     """Return why `call_budget` is what it is, for the argument of that name of `Transport`."""
     if allowance.left is None or allowance.left != call_budget(account, allowance):
+        if account.max_calls_per_run is not None and account.max_calls_per_run < LEAST_CALLS:
+            return (
+                "one run may make. What was read is kept, but so few may never get to the end: "
+                f"raise max_calls_per_run to {LEAST_CALLS} or more."
+            )
         return PER_RUN
     return (
         f"its billing cycle had left: of {allowance.quota:,}, {allowance.reserved:,} are reserved "

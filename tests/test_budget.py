@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders_connector.budget import (
+    LEAST_CALLS,
     Allowance,
     allowance,
     budget_reason,
@@ -164,6 +165,19 @@ def test_a_spent_cycle_is_refused_with_its_figures_and_what_to_do():
         *("wait", "buy", "lower `reserve`", "raise `calls_per_cycle`", "account: shop"),
     ):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("per_run", "says"),
+    [
+        (1, f"raise max_calls_per_run to {LEAST_CALLS} or more"),
+        (LEAST_CALLS - 1, f"raise max_calls_per_run to {LEAST_CALLS} or more"),
+        (LEAST_CALLS, "run again to go on"),
+    ],
+)
+def test_a_budget_too_small_to_get_on_with_names_the_smallest_one(per_run, says):
+    reason = budget_reason(account(max_calls_per_run=per_run), Allowance(None, 0, 0, CYCLE_END))
+    assert says in reason
 
 
 @pytest.mark.anyio

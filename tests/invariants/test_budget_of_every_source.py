@@ -1,14 +1,17 @@
 """A run makes no more calls than it may and says what is missing; the next runs finish."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from orders_connector.budget import LEAST_CALLS
 from orders_connector.errors import CallBudgetExhausted
 from tests.invariants.every_source import NIGHTS
 from tests.invariants.nights import open_nights
+from tests.invariants.small_budgets import SEEN, load_with_small_budget
 
-# Sandboxes whose first load takes several runs of so many calls. What Voucherify's listing shows
-# has to be read within one run, so most of it is exported and fetched one by one. LicenseSpring's
-# lists are sought anew by each run, which takes about twenty calls.
+# Sandboxes whose first load takes several runs of so many calls; most of Voucherify's is exported
+# and fetched one by one.
 LONG = {
     "voucherify": (24, 330, {"listing_pages": 1}),
     "ultracart": (24, 130, {"most_per_page": 6, "limit_over_most": "lowered"}),
@@ -50,3 +53,55 @@ def test_a_load_over_many_runs_ends_with_everything(tmp_path, monkeypatch, sourc
         if compared.status != "equal":
             assert compared.status == "failed"
             assert f"used the {budget} requests" in compared.reason
+
+
+# Small pages, so that few orders take many calls; of Voucherify the listing within its reach, and
+# beyond it exports.
+SMALL = {
+    "voucherify": ({}, {"listing_pages": 1}),
+    "ultracart": ({"most_per_page": 10, "limit_over_most": "lowered"},),
+    "licensespring": ({"max_limit": 20}, {"max_limit": 20, "sort_by_updated_at": "ignored"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "size", "budget", "switches"),
+    [
+        ("voucherify", 900, 5, {}),
+        ("voucherify", 900, 8, {}),
+        ("voucherify", 900, 8, {"null_updated_at": "first"}),
+        ("voucherify", 130, LEAST_CALLS, {"listing_pages": 1}),
+        ("ultracart", 130, LEAST_CALLS, {"most_per_page": 6, "limit_over_most": "lowered"}),
+        ("licensespring", 300, LEAST_CALLS, {}),
+        ("licensespring", 60, LEAST_CALLS, {"max_limit": 4}),
+    ],
+)
+def test_the_smallest_budgets_end_with_everything_in_few_runs(
+    tmp_path, monkeypatch, source, size, budget, switches
+):
+    kind = NIGHTS[source]
+    needed, runs = load_with_small_budget(
+        kind, tmp_path, monkeypatch, size=size, budget=budget, switches=kind.switches(**switches)
+    )
+    assert needed > budget
+    assert runs > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", NIGHTS)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_budget_ends_with_everything_although_the_source_moved_for_a_while(
+    tmp_path_factory, monkeypatch, source, data
+):
+    kind = NIGHTS[source]
+    load_with_small_budget(
+        kind,
+        tmp_path_factory.mktemp("small"),
+        monkeypatch,
+        size=data.draw(st.sampled_from((0, 1, 60, 150, 420)), "size"),
+        budget=data.draw(st.integers(LEAST_CALLS, 40), "budget"),
+        switches=kind.switches(**data.draw(st.sampled_from(SMALL[source]), "switches")),
+        seed=data.draw(st.integers(0, 3), "seed"),
+        moves=data.draw(st.lists(st.sampled_from(SEEN[source]), max_size=40), "moves"),
+    )

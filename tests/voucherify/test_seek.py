@@ -229,6 +229,53 @@ def test_rows_erased_between_the_search_and_the_walk_hide_nothing(start_shop, re
     assert lost(box, reading, kept) == []
 
 
+# --- a place that is known need not be sought --------------------------------------------------
+
+
+@pytest.mark.parametrize("nulls", NULLS)
+@pytest.mark.parametrize("wrong_by", [0, -130, -2_000, 1, 130, 2_000])
+def test_a_place_that_is_wrong_costs_pages_and_hides_nothing(start_shop, read, nulls, wrong_by):
+    box = start_shop(900, switches=Switches(null_updated_at=nulls))
+    window = Window(NOW - 500 * DAY, NOW - 300 * DAY)
+    first = nulls in ("first", "largest")
+
+    def place(key, newest, nulls_first):
+        times = [time_of(order, key) if order.get(key) else None for order in box.shop.truth()]
+        above = sum(at is None if nulls_first else False for at in times)
+        above += sum(at is not None and at >= newest for at in times)
+        return max(0, above + wrong_by)
+
+    reading, kept = read(box, window, method="go_on", place=place, nulls_first=first)
+    assert (reading.proven, reading.missing) == (window, [])
+    assert (reading.watermarks, reading.read_everything) == ({}, False)
+    assert lost(box, reading, kept) == []
+    if wrong_by == 0:
+        rows = sum(within(window, time_of(order, "created_at")) for order in box.shop.truth())
+        assert sum(walk.rereads for walk in reading.walks) == 0
+        assert len(box.calls) <= 2 * (rows // 80 + 2)
+
+
+def test_going_on_below_a_window_without_an_end_makes_no_sense(start_shop, read):
+    with pytest.raises(ValueError, match="end"):
+        read(start_shop(0), Window(NOW), method="go_on", place=lambda *_: 0, nulls_first=False)
+
+
+@pytest.mark.parametrize("wrong_by", [0, -130, 130])
+def test_a_walk_to_the_end_goes_on_where_it_was_left(start_shop, read, wrong_by):
+    box = start_shop(900)
+    began, left = NOW - DAY, NOW - 400 * DAY
+    asked = Window(datetime(2020, 1, 1, tzinfo=UTC), began)
+
+    def place(key, newest, nulls_first):
+        above = sum(time_of(order, key) >= newest for order in box.shop.truth())
+        return max(0, above + wrong_by)
+
+    reading, kept = read(box, asked, method="sweep", place=place, swept_to=left)
+    assert (reading.proven, reading.read_everything, reading.total) == (asked, True, 900)
+    older = {o["id"] for o in box.shop.truth() if time_of(o, "created_at") <= left}
+    assert older <= kept.keys()
+
+
 @pytest.mark.parametrize("name", "abcde")
 def test_ties_across_a_page_edge_are_not_lost_when_rows_move_up(start_shop, read, name):
     box = start_shop(0, switches=Switches(tie_order="shuffled"))

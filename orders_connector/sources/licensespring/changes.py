@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.licensespring.paging import Listing, PageAsker, key_of, moment_of
 from orders_connector.sources.licensespring.walking import FAILED, ListWalk
 
-__all__ = ["PORTION_PAGES", "ChangeReading"]
+__all__ = ["PLACE", "PORTION_PAGES", "ChangeReading"]
 
 PORTION_PAGES = 25
+# Watermarks: the time above which everything is proven, and for each list how many rows stand above
+# it (as microseconds since 1970), so that the next run need not seek its place.
+PLACES_OF, PLACE = "places_of", "place: {}"
 
 Bottom = tuple[str, int | None]
 
@@ -37,6 +40,8 @@ class ChangeReading:
         passes: Sequence[bool | None],
         bottoms: Mapping[bool | None, Bottom],
         overlap: timedelta,
+        marks: Mapping[str, datetime],
+        calls_left: Callable[[], int | None],
     ) -> None:
         """Set up.
 
@@ -46,11 +51,15 @@ class ChangeReading:
             passes: Which lists of orders are read, in this order; see `Listing.archived`.
             bottoms: For each, the row that ascending order shows first.
             overlap: How far below the window rows are read, for those that were written late.
+            marks: Watermarks of the account, which may tell where the window begins in each list.
+            calls_left: Returns how many requests may still be sent; None for no limit.
         """
         self.left: Window | None = asked
         self._asker = asker
         self._asked = asked
         self._passes = passes
+        self._marks = marks
+        self._calls_left = calls_left
         self._floor = key_of(asked.start - overlap)
 
         def orders(archived: bool | None) -> ListWalk:
@@ -83,7 +92,7 @@ class ChangeReading:
         while self.left is not None and not self.failed:
             for walk in self._leading:
                 if _depth(walk) >= reached and not self.failed:
-                    await walk.go_on(self._floor, most_pages=most_pages)
+                    await walk.go_on(self._floor, most_pages=self._affordable(most_pages))
             # Something is proven soon, however few requests a run may make.
             most_pages = min(PORTION_PAGES, 2 * most_pages)
             reached = max(map(_depth, self._leading))
@@ -109,12 +118,25 @@ class ChangeReading:
         reading = Reading(self._asked)
         if part.end and part.start < part.end:
             reading.proven = part
+            below = key_of(part.start) - 1
+            reading.watermarks = {PLACES_OF: part.start} | {
+                PLACE.format(walk.evidence.order): moment_of(walk.rows_above(below))
+                for walk in self.walks
+            }
         if self.left is None:
             reading.walks = [walk.evidence for walk in self.walks]
             reading.read_everything = all(
                 walk.evidence.ended == "end" and not walk.evidence.sought for walk in self._orders
             )
         return reading
+
+    def _affordable(self, most_pages: int) -> int:
+        """Return how many pages each walk may read so that all of them get as far."""
+        left = self._calls_left()
+        if left is None:
+            return most_pages
+        again = len(self._following)  # a list that is read again begins anew
+        return max(1, min(most_pages, (left - again) // (len(self._leading) + again)))
 
     async def _look_for_undated(self) -> None:
         """Follow the times of creation, too, once a row has no time of change."""
@@ -135,8 +157,13 @@ class ChangeReading:
     async def _seek(self, walks: Sequence[ListWalk]) -> None:
         if self._asked.end is None:
             return
+        key = key_of(self._asked.end) - 1
         for walk in walks:
-            await walk.seek(key_of(self._asked.end) - 1)
+            place = self._marks.get(PLACE.format(walk.evidence.order))
+            if place is not None and self._marks.get(PLACES_OF) == self._asked.end:
+                walk.begin_at(key_of(place), key)
+            else:
+                await walk.seek(key)
 
 
 ABOVE_ALL, BELOW_ALL = 2**62, -(2**62)

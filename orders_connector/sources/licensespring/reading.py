@@ -78,11 +78,13 @@ class LicenseSpringReader:
 
     def __init__(self, client: LicenseSpringClient, account: Account) -> None:
         self._asker = PageAsker(client)
+        self._transport, self._most_calls = client.transport, account.max_calls_per_run
         self._overlap = timedelta(minutes=account.overlap_minutes)
         self._history = datetime.combine(account.history_start, time(), UTC)
         # The first row of each list of orders, by its last change or else by its creation.
         self._firsts: dict[bool | None, PageFacts] = {}
         self._by_change = True
+        self._marks: Mapping[str, datetime] | None = None  # once a window was asked for
 
     @property
     def contracts(self) -> Mapping[str, PayloadContract]:
@@ -105,7 +107,7 @@ class LicenseSpringReader:
             SourceError: a call failed for good.
             CallBudgetExhausted: the run may make no more calls.
         """
-        self._asker.sink = pages
+        self._asker.sink, self._marks = pages, known.watermarks
         await self._look()
         left: Window | None = asked
         walks = []
@@ -116,6 +118,8 @@ class LicenseSpringReader:
                 passes=self._passes,
                 bottoms=self._bottoms,
                 overlap=self._overlap,
+                marks=known.watermarks,
+                calls_left=self._calls_left,
             )
             async with aclosing(changes.read()) as readings:
                 async for reading in readings:
@@ -136,6 +140,13 @@ class LicenseSpringReader:
             async for reading in readings:
                 yield reading
 
+    def _calls_left(self) -> int | None:
+        """Return how many requests the account's own limit leaves; the cycle's may leave fewer."""
+        if self._most_calls is None:
+            return None
+        sent: int = self._transport.calls
+        return max(0, self._most_calls - sent)
+
     async def reread(self, known: Known, pages: PageSink) -> AsyncGenerator[Reading]:
         """Read nothing: whatever changes here has a time, or is found by `read_all` alone."""
         return
@@ -144,7 +155,8 @@ class LicenseSpringReader:
     async def read_all(self, pages: PageSink) -> AsyncGenerator[Reading]:
         """Read every order by creation and every license by id.
 
-        Takes a request per 98 orders and licenses, and twice that for archived orders.
+        Takes a request per 98 orders and licenses, and twice that for archived orders. After
+        `read` it may go over several runs.
 
         Args:
             pages: Where pages go.
@@ -155,7 +167,7 @@ class LicenseSpringReader:
         """
         self._asker.sink = pages
         await self._look()
-        sweep = Sweep(self._asker, Window(self._history), passes=self._passes)
+        sweep = Sweep(self._asker, Window(self._history), passes=self._passes, marks=self._marks)
         async with aclosing(sweep.read()) as readings:
             async for reading in readings:
                 yield reading

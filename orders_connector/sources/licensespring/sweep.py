@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from orders_connector.errors import CallBudgetExhausted, SourceError
 from orders_connector.sources.base import Reading, Walk, Window
-from orders_connector.sources.licensespring.changes import PORTION_PAGES
+from orders_connector.sources.licensespring.changes import PLACE, PORTION_PAGES
 from orders_connector.sources.licensespring.paging import (
     EPOCH,
     Listing,
@@ -132,9 +132,11 @@ class Sweep:
         """Read one list, by id where its own order does not do."""
         walk = self._walk(one.listing)
         position = self._marks.get(one.mark, NOT_YET)
-        start = one.start if position == NOT_YET else key_of(position)
-        if start is not None:
-            await walk.seek(start)
+        place = self._marks.get(PLACE.format(one.mark))
+        if position != NOT_YET and place is not None:
+            walk.begin_at(key_of(place), key_of(position))
+        elif one.start is not None:
+            await walk.seek(one.start)
         while True:
             bounded = one.bounded and walk.sort != "id"
             try:
@@ -168,8 +170,11 @@ class Sweep:
         if self._keeps_marks and self._began:
             if walk.sort != "id" and walk.edge is not None:
                 self._marks[one.mark] = moment_of(walk.edge)
+                self._marks[PLACE.format(one.mark)] = moment_of(walk.rows_above(walk.edge))
             far = {known.mark: self._marks.get(known.mark, NOT_YET) for known in self._passes}
-            reading.watermarks = {BEGAN: self._began} | far
+            places = {PLACE.format(mark): self._marks.get(PLACE.format(mark)) for mark in far}
+            told = {mark: place for mark, place in places.items() if place is not None}
+            reading.watermarks = {BEGAN: self._began} | far | told
         return reading
 
 

@@ -10,6 +10,8 @@ say so, too.
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
+from collections import deque
 from datetime import datetime
 
 from orders_connector.sources.base import Walk
@@ -29,6 +31,7 @@ FAILED = ("moving", "ties", "unsorted")
 FEW_REREADS = 25
 SHORT_PAGES = 2  # a page may be short by chance; as many in a row are as long as pages get
 MOST_GROWTH = 1_000
+PLACES_KEPT = 64  # pages; walks side by side are no further apart
 SEEK_ROWS = 3 * MAX_LIMIT  # fewer are read sooner than sought
 
 
@@ -69,6 +72,7 @@ class ListWalk:
         self._known: frozenset[str] = frozenset()  # ids on the last page
         self._back = 0  # pages that proved nothing since the walk last got further
         self._furthest: int | None = None  # key that it got to
+        self._places: deque[tuple[int, list[int]]] = deque(maxlen=PLACES_KEPT)
 
     @property
     def sort(self) -> str:
@@ -84,6 +88,31 @@ class ListWalk:
     def passed(self) -> int:
         """Rows of the list that are behind the walk."""
         return self._read
+
+    def rows_above(self, key: int) -> int:
+        """Return how many rows of the list stand before those with a key that was passed.
+
+        A few pages too few where the walk is far beyond it.
+        """
+        wanted, above = self._sign * key, 0
+        for start, keys in self._places:
+            if keys and (keys[0] < wanted or not above):
+                above = start + bisect_left(keys, wanted)
+        return above
+
+    def begin_at(self, rows: int, key: int) -> None:
+        """Begin where rows with this key are thought to begin, without a request; call it first.
+
+        The page where the walk begins must show a row before the key; from a place too far down
+        it steps back.
+
+        Args:
+            rows: Rows that stand before them, as far as is known.
+            key: The key.
+        """
+        self.evidence.sought = 1  # the page where it begins
+        if rows:
+            self._read, self._edge = rows, self._sign * key
 
     async def seek(self, key: int) -> None:
         """Find where rows with this key and later ones in the walk begin; call it first.
@@ -147,11 +176,13 @@ class ListWalk:
             self._begin(facts)
         keys = [None if key is None else self._sign * key for key in facts.keys]
         rising = [key for key in keys if key is not None]
+        self._size = max(self._size, facts.rows)
         if rising != sorted(rising) or self._contradicted(facts, start):
             walk.ended = "unsorted"
         elif start and not self._joins(facts.ids, keys, rising):
             self._step_back()
         else:
+            self._places.append((start, rising))
             await self._take(start, facts, keys)
 
     def _overlap(self) -> int:

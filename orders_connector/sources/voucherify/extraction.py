@@ -27,12 +27,24 @@ from orders_connector.sources.voucherify.paging import (
     next_request,
 )
 
-__all__ = ["CONTRACT", "ListingExtraction"]
+__all__ = [
+    "CONTRACT",
+    "REACH_ENDED",
+    "SWEEP_BEGAN",
+    "SWEEP_ENDED",
+    "SWEPT_TO",
+    "ListingExtraction",
+    "Place",
+    "SortKey",
+]
 
 logger = logging.getLogger(__name__)
 
 SortKey = Literal["updated_at", "created_at"]
 Progress = Callable[[int, int | None], None]
+# How many known orders a sort order shows above those that are older than a time (None: above all
+# that have a time); also those without a time, where these come first.
+Place = Callable[[SortKey, datetime | None, bool], int]
 
 # Voucherify OpenAPI, orders.json: list answer and order object.
 CONTRACT = PayloadContract(
@@ -43,8 +55,15 @@ CONTRACT = PayloadContract(
 )
 MAX_REREADS = 25
 MALFORMED_ATTEMPTS = 3
+CUT_OFF = ("", "head")  # how a walk has ended that goes on further down
 DOCUMENTED = Reach()
 INSTANT = timedelta(microseconds=1)
+LATEST = datetime.max.replace(tzinfo=UTC)
+# Watermarks of a walk by `created_at` to the end of the listing that takes several runs: when it
+# began, the beginning of the one that came to its end, and the time down to which it got.
+SWEEP_BEGAN, SWEEP_ENDED, SWEPT_TO = "sweep_began", "sweep_ended", "swept_to"
+# Watermark of the time below which page numbers ended: what is older sinks, it never rises again.
+REACH_ENDED = "reach_ended"
 
 
 class ListingWalk:
@@ -100,9 +119,9 @@ class ListingWalk:
         """
         walk, limit = self.evidence, self.reach.limit
         self._top = newest
-        first, walk.asked_at = await self._fetch(PageRequest(1, limit))
+        first, _ = await self._fetch(PageRequest(1, limit))
         walk.sought += 1
-        walk.first_total, walk.head = first.total, first.newest
+        walk.head = first.newest
         self._nulls_first = first.starts_with_null
         pages = self.reach.pages
         if first.total is not None:
@@ -119,18 +138,61 @@ class ListingWalk:
         self._reader.forget()
         self._read = (above - 1) * limit + 1 if above > 1 else 0
 
-    async def down_to(self, floor: datetime | None) -> Walk:
+    def begin_at(self, rows: int, newest: datetime | None, *, nulls_first: bool) -> None:
+        """Begin at a place instead of the top; wrong places are found out by the walk.
+
+        The first page must begin with a row that stands above all wanted ones, as after `seek`;
+        from a place too far down the walk steps back.
+
+        Args:
+            rows: Rows that stand above the place, as far as is known.
+            newest: End of the window, exclusive, UTC; None where only rows without a time are
+                passed over.
+            nulls_first: Rows without a time come first.
+        """
+        self._top, self._nulls_first = newest, nulls_first
+        self._reader.forget()
+        self._read, self._last = min(rows, self.reach.orders - 1), None
+
+    @property
+    def passes_nulls(self) -> bool:
+        """True while the walk has met nothing but rows without the key, which come first."""
+        last = self._last
+        return self._nulls_first and last is not None and last.newest is None
+
+    @property
+    def nulls_first(self) -> bool:
+        """Rows without the key come first, as far as the first page shows."""
+        return self._nulls_first
+
+    @property
+    def passed(self) -> int:
+        """Rows of the listing that are behind the walk."""
+        return self._read
+
+    @property
+    def over(self) -> bool:
+        """True when the walk goes no further down by itself."""
+        return self.evidence.ended not in CUT_OFF
+
+    async def down_to(self, floor: datetime | None, *, most_steps: int | None = None) -> Walk:
         """Read on until a row lies below `floor`; None reads to the end of the listing.
 
         The walk ends as `evidence.ended` says; only `floor`, `nulls` and `end` prove completeness.
+
+        Args:
+            floor: Lower end, UTC.
+            most_steps: Stop after so many pages, with `ended` empty.
         """
         walk = self.evidence
         walk.floor = floor
         if walk.ended in {"floor", "nulls", "head"}:
             walk.ended = ""
             self._stop_at(floor, self._last)
-        while not walk.ended:
+        steps = 0
+        while not walk.ended and (most_steps is None or steps < most_steps):
             facts = await self._step()
+            steps += 1
             if not walk.ended:
                 self._stop_at(floor, facts)
         walk.orders_seen = self._reader.orders_seen
@@ -160,9 +222,8 @@ class ListingWalk:
         request = request or next_request(self._read, reach)
         if request is None:
             return await self._last_page()
-        if walk.asked_at is None and walk.pages == 0:
-            facts, walk.asked_at = await self._fetch(request)
-            walk.first_total = facts.total
+        if walk.pages == 0 and request.start == 0:
+            facts, _ = await self._fetch(request)
         else:
             found = await self._fetch_within_reach(request)
             if found is None:
@@ -301,6 +362,8 @@ class ListingWalk:
                     ) from error
                 body, facts = rebuilt, self._reader.read(rebuilt)
             self._pages.add(body, "list")
+            if self.evidence.pages == 0:
+                self.evidence.asked_at, self.evidence.first_total = answer.date, facts.total
             self.evidence.pages += 1
             self._on_page(facts.count)
             return facts, answer.date
@@ -318,13 +381,28 @@ class ListingExtraction:
         overlap: timedelta,
         progress: Progress | None = None,
         reach: Reach = DOCUMENTED,
+        place: Place | None = None,
+        side_by_side: bool = False,
     ) -> None:
+        """Set up.
+
+        Args:
+            client: The account's client.
+            pages: Where pages go.
+            overlap: How far below a window rows are read, for those that showed late.
+            progress: Told how many orders were read, and of how many.
+            reach: How far page numbers go.
+            place: Says where known orders stand, so that nothing needs to be sought.
+            side_by_side: Both walks go down together, as a budget may end them.
+        """
         self._orders = 0
         self._total: int | None = None
         self._progress = progress
         self._asked = Window(datetime.min.replace(tzinfo=UTC))
         self._overlap = overlap
         self._reach = reach
+        self._place = place
+        self._side_by_side = side_by_side
         self._updated = ListingWalk(client, pages, "updated_at", self._on_page, reach)
         self._created = ListingWalk(client, pages, "created_at", self._on_page, reach)
 
@@ -354,11 +432,28 @@ class ListingExtraction:
         self._total = head.first_total
         whole = first_load and (head.first_total or 0) <= self._reach.orders
         if not whole:
-            await self._updated.down_to(self._floor("updated_at", asked, watermarks))
-        await self._created.down_to(None if whole else self._floor("created_at", asked, watermarks))
-        if whole and self._created.evidence.ended != "end":
+            await self._down(
+                self._floor("updated_at", asked, watermarks),
+                self._floor("created_at", asked, watermarks),
+            )
+            return self.reading(asked)
+        await self._created.down_to(None)
+        if self._created.evidence.ended != "end":
             await self._updated.down_to(asked.start - self._overlap)
         return self.reading(asked)
+
+    async def _down(self, updated: datetime, created: datetime) -> None:
+        """Walk down by both dates: what both have passed is proven, also if a budget ends here."""
+        floors = ((self._updated, updated), (self._created, created))
+        while going := [(walk, floor) for walk, floor in floors if not walk.over]:
+            if self._updated.passes_nulls and self._place:
+                known = self._place("updated_at", None, True)
+                if known >= self._updated.passed + self._reach.limit:
+                    self._updated.begin_at(known, None, nulls_first=True)
+            walk, floor = going[0]
+            if self._side_by_side:
+                walk, floor = max(going, key=lambda one: one[0].evidence.oldest or LATEST)
+            await walk.down_to(floor, most_steps=1)
 
     async def read_past(self, asked: Window) -> Reading:
         """Seek a window that ended in the past and read it; the head of the listing stays unread.
@@ -385,6 +480,74 @@ class ListingExtraction:
             self._total = walk.evidence.first_total
             await walk.down_to(asked.start - self._overlap)
         return self.reading(asked)
+
+    async def go_on(self, asked: Window, place: Place, *, nulls_first: bool) -> Reading:
+        """Read a window that ended in the past and above which everything is known.
+
+        Its place is that of the known orders, so nothing is sought. The walks go down side by
+        side: a run that ends early has proven the newest part.
+
+        Args:
+            asked: Window of version_at to cover, with an end, on a fresh extraction.
+            place: Says where known orders stand.
+            nulls_first: Orders without `updated_at` come first.
+
+        Raises:
+            ValueError: the window has no end.
+            SourceError: a call failed for good. What was read until then is kept.
+            CallBudgetExhausted: the run may make no more calls.
+        """
+        if asked.end is None:
+            raise ValueError("a window in the past has an end")
+        self._asked = asked
+        above = place("updated_at", asked.end, nulls_first)
+        self._updated.begin_at(above, asked.end, nulls_first=nulls_first)
+        above = place("created_at", asked.end, False)
+        self._created.begin_at(above, asked.end, nulls_first=False)
+        for walk in (self._updated, self._created):
+            walk.evidence.sought = 1  # the page that it begins with
+        floor = asked.start - self._overlap
+        await self._down(floor, floor)
+        return self.reading(asked)
+
+    async def sweep(self, asked: Window, place: Place, swept_to: datetime) -> Reading:
+        """Go on with a walk by `created_at` to the end that an earlier run began.
+
+        Args:
+            asked: From the start of the history to when the walk began.
+            place: Says where known orders stand.
+            swept_to: The time down to which it got.
+
+        Raises:
+            SourceError: a call failed for good. What was read until then is kept.
+            CallBudgetExhausted: the run may make no more calls.
+        """
+        self._asked = asked
+        top = swept_to + INSTANT  # other orders may share the time
+        self._created.begin_at(place("created_at", top, False), top, nulls_first=False)
+        self._created.evidence.sought = 1
+        await self._created.down_to(None)
+        return self.swept(asked)
+
+    def swept(self, asked: Window) -> Reading:
+        """Say what a `sweep` proves, and how far it got."""
+        walk = self._created.evidence
+        reading = Reading(window=asked, total=_total(walk), walks=[walk])
+        if walk.ended == "end" and asked.end is not None:
+            reading.proven, reading.read_everything = asked, True
+        else:
+            reading.missing = [asked]
+            reading.reason = _why(walk, walk, self._orders_in_reach())
+        if not self._created.over and walk.oldest:
+            reading.watermarks = {SWEPT_TO: walk.oldest}
+        elif self._created.over and asked.end is not None:
+            reading.watermarks = {SWEEP_ENDED: asked.end}
+        return reading
+
+    @property
+    def nulls_first(self) -> bool:
+        """Orders without `updated_at` come first, as far as the first page shows."""
+        return self._updated.nulls_first
 
     async def go_deeper(self) -> Reading:
         """Walk by `created_at` to the end: the source counts orders that no window explains."""
@@ -438,6 +601,11 @@ class ListingExtraction:
                 }
         if reading.missing:
             reading.reason = _why(updated, created, self._orders_in_reach())
+        ended = reading.proven.start if reading.proven else asked.end
+        if "cap" in (updated.ended, created.ended) and ended is not None:
+            reading.watermarks[REACH_ENDED] = ended
+        if not created.ended and created.floor is None and created.oldest and end and not sought:
+            reading.watermarks |= {SWEEP_BEGAN: end, SWEPT_TO: created.oldest}
         return reading
 
     def _orders_in_reach(self) -> int:
@@ -449,14 +617,14 @@ class ListingExtraction:
             return asked.start
         starts = [asked.start]
         for walk in (updated, created):
-            if walk.ended == "cap" and walk.oldest is not None:
+            if walk.ended in ("cap", *CUT_OFF) and walk.oldest is not None:
                 # Other orders may share the oldest value that was read.
                 starts.append(walk.oldest + INSTANT)
                 if walk.oldest <= asked.start and not walk.sought:
                     # The overlap was not read to its end: what the source showed too late for the
                     # load before may be there, and an export begins with an overlap of its own.
                     starts.append(walk.oldest + self._overlap)
-            elif not walk.proven:
+            elif walk.ended in CUT_OFF or not walk.proven:
                 return None
         return max(starts)
 
