@@ -1,9 +1,11 @@
 """Histories beyond the reach of the listing: exported, counted, and fetched in full."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
+import duckdb
 import pytest
 
 from orders_connector.account_load import AccountLoad, open_account
@@ -11,7 +13,8 @@ from orders_connector.load import refresh_models
 from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
 from orders_connector.sources.voucherify.loading.backfill import Backfill
-from orders_connector.sync import sync_account
+from orders_connector.sources.voucherify.loading.listing_places import ListingPlaces, Nulls
+from orders_connector.sync import hydrate_account, sync_account
 from orders_connector.warehouse.configured import warehouse_connection
 from tests.conftest import NOW
 from tests.test_sync import coverage, no_wait, truth_of
@@ -20,6 +23,10 @@ FULL = """
     select order_id, payload::varchar from raw.order_payloads
     where channel in ('list', 'get')
     qualify row_number() over (partition by order_id order by version_at desc, version_id desc) = 1
+"""
+
+EVERY_THIRD = """
+    select order_id from raw.export_rows qualify row_number() over (order by order_id) % 3 = 0
 """
 
 
@@ -106,6 +113,60 @@ def test_a_newer_header_shows_until_its_items_come_and_an_equally_new_one_never(
     sync(settings)
     refresh_models(settings)
     assert query(settings, shown) == [("cancelled", "full")]
+
+
+def on_pages(settings, order, nulls):
+    async def work(load: AccountLoad):
+        with duckdb.connect() as con:
+            con.execute("create table waiting (order_id varchar)")
+            with warehouse_connection(load.settings) as warehouse:
+                found = warehouse.execute(EVERY_THIRD).fetchall()
+            con.executemany("insert into waiting values (?)", found)
+            return ListingPlaces(load, con, last_page=4).on_pages(order, nulls)
+
+    return open_account(settings, "shop", work, sleep=no_wait)
+
+
+@pytest.mark.parametrize("order", ["created_at", "-created_at", "updated_at", "-updated_at"])
+@pytest.mark.parametrize("nulls", ["last", "first", "smallest", "largest"])
+def test_the_page_of_an_order_is_known_from_its_dates(start_shop, settings_for, order, nulls):
+    box = start_shop(330, switches=Switches(listing_pages=1, null_updated_at=nulls))
+    settings = settings_for(box)
+    sync(settings, hydration_calls=0)
+    rows = box.shop.listing.window(order, 0, 330, box.switches)
+    changed = order.endswith("updated_at")
+    first = changed and rows[0].updated is None
+    key = "-id" if order.startswith("-") else "id"
+    waiting = {order_id for (order_id,) in query(settings, EVERY_THIRD)}
+    pages = Counter(place // 100 + 1 for place, row in enumerate(rows) if row.id in waiting)
+    assert on_pages(settings, order, Nulls(first=first, key=key)) == pages
+    by_chance = on_pages(settings, order, Nulls(first=first, key=None))
+    assert sum(by_chance.values()) == pytest.approx(len(waiting))
+
+
+def test_pages_that_are_not_as_the_dates_say_are_given_up_and_not_asked_again(
+    start_shop, settings_for, caplog
+):
+    box = start_shop(1_500, switches=Switches(listing_pages=8))
+    settings = settings_for(box)
+    sync(settings, hydration_calls=0)
+    box.switches = replace(box.switches, listing_pages=1)
+    asked = []
+    for _ in range(2):
+        box.reset_calls()
+        hydrate_account(settings, "shop", calls=30, sleep=no_wait)
+        asked.append([call for call in box.calls if "order=created_at" in call.query])
+    assert [len(pages) for pages in asked] == [6, 0]  # the first page, and five that are refused
+    assert "fetched one by one" in caplog.text
+    told = "select evidence from ops.extractions where strategy = 'hydration' order by ended_at"
+    evidence = json.loads(query(settings, told)[0][0])[0]
+    assert evidence == {
+        "harvest": "created_at",
+        "page": 6,
+        "expected": evidence["expected"],
+        "brought": 100,
+        "gave_up": True,
+    }
 
 
 def snapshot(settings):

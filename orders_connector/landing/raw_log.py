@@ -232,9 +232,11 @@ def _split(contract: PayloadContract) -> str:
 def _incoming(contract: PayloadContract, split: str) -> str:
     """SQL that reads what landing needs of each order and leaves the payload behind."""
     ids = [path for path in (contract.id_path, contract.part_path) if path]
-    values = ", ".join(f"'{path}'" for path in (*ids, *contract.version_paths))
-    types = ", ".join(f"'{path}'" for path in ("$", *ids, *contract.shapes))
-    # v holds the ids, then the times; t the order itself, the ids, then what has a shape.
+    read = (*ids, *contract.version_paths, *_drifting(contract))
+    judged = ("$", *ids, *contract.shapes, *_drifting(contract))
+    values, types = (", ".join(f"'{path}'" for path in paths) for paths in (read, judged))
+    # v holds the ids, then the times; t the order itself, the ids, then what has a shape. What
+    # drifts comes last in both.
     has_id, *has_part = (_has_id(place) for place, _ in enumerate(ids, start=1))
     times = {
         path.removeprefix("$."): f"v[{n}]"
@@ -269,13 +271,13 @@ def _incoming(contract: PayloadContract, split: str) -> str:
         select place, content_hash, order_id, part_id, version_at, reason, is_export,
             {ORDER_KEY} as order_key
         from (
-            select place, content_hash, is_export, {version_at} as version_at,
+            select place, is_export, {version_at} as version_at,
+                md5({_hashed(contract, len(read), len(judged))}) as content_hash,
                 case when {" and ".join([has_id, *has_part])} then v[1] end as order_id,
                 {part_id} as part_id,
                 case {" ".join(reasons)} end as reason
             from (
-                select place, md5({_hashed(contract)}) as content_hash,
-                    channel = '{EXPORT}' as is_export,
+                select place, payload, channel = '{EXPORT}' as is_export,
                     json_extract_string(payload, [{values}]) as v,
                     json_type(payload, [{types}]) as t
                 from {split}
@@ -288,18 +290,47 @@ def _has_id(place: int) -> str:
     return f"(t[{place + 1}] in ('VARCHAR', 'UBIGINT', 'BIGINT') and v[{place}] <> '')"
 
 
-def _hashed(contract: PayloadContract) -> str:
-    """SQL of what a version is recognised by: its text, less what drifts."""
-    text = "payload"
-    for path, keys in contract.drifting.items():
-        patch: object = dict.fromkeys(keys)
-        for name in reversed(path.split(".")[1:]):
-            patch = {name: patch}
-        # A merge patch would make an object of what is none.
-        text = (
-            f"case when json_type(payload, '{path}') = 'OBJECT'"
-            f" then json_merge_patch({text}, '{json.dumps(patch)}') else {text} end"
-        )
+def _drifting(contract: PayloadContract) -> list[str]:
+    """Return the paths of what holds all that drifts; of an order's own keys, themselves."""
+    return [
+        path
+        for parent, keys in contract.drifting.items()
+        for path in ([f"$.{key}" for key in keys] if parent == "$" else [parent])
+    ]
+
+
+def _hashed(contract: PayloadContract, read: int, judged: int) -> str:
+    """SQL of what a version is recognised by: its text, less what drifts.
+
+    Only the small objects that hold something that drifts are written anew. The order's text stays
+    as it is around them: to write all of it costs as much as the rest of landing, and so much
+    memory for each of 2,048 orders that DuckDB may have none left. Where an order holds the same
+    object twice under the same name, it is left out twice.
+
+    Args:
+        contract: What drifts.
+        read: Length of v, which ends with the texts of `_drifting`.
+        judged: Length of t, which ends with their types.
+    """
+    text = "payload::varchar"
+    paths = _drifting(contract)
+    for path, value, kind in zip(
+        paths,
+        range(read - len(paths) + 1, read + 1),
+        range(judged - len(paths) + 1, judged + 1),
+        strict=True,
+    ):
+        name, told = f'"{path.split(".")[-1]}":', f"coalesce(v[{value}], 'null')"
+        if path in contract.drifting:
+            kinds = "('OBJECT')"
+            patch = json.dumps(dict.fromkeys(contract.drifting[path]))
+            kept = f"json_merge_patch(v[{value}], '{patch}')"
+            less = f"replace({text}, '{name}' || {told}, '{name}' || {kept})"
+        else:  # as if it was not there
+            kinds = "('ARRAY', 'OBJECT', 'NULL')"
+            less = f"replace({text}, ',{name}' || {told}, '')"
+            less = f"replace({less}, '{{{name}' || {told} || ',', '{{')"
+        text = f"case when t[{kind}] in {kinds} then {less} else {text} end"
     return text
 
 
@@ -470,7 +501,7 @@ APPEND = """
         p.payload, p.channel, $extraction, p.page, p.position, $at, i.reason, k.part_id
     from {split} as p
     inner join kept as k on k.place = p.place
-    inner join incoming as i on i.place = p.place
+    left join (from incoming where reason is not null) as i on i.place = p.place
 """
 
 QUARANTINE = """

@@ -262,6 +262,17 @@ TABLES = {
             ),
         },
     ),
+    "ops.failing_rows": (
+        "Rows that broke a promise of a model when it was last checked; at most 1,000 per check.",
+        {
+            "checked_at": ("timestamptz", "When the check ran."),
+            "model": ("varchar", "schema.table."),
+            "check_name": ("varchar", "The check, as its header names it."),
+            "severity": ("varchar", "error: nothing is published; warn: it is told."),
+            "reason": ("varchar", "What is wrong with the row, in words."),
+            "row": ("json", "The columns that find the row, and what was compared."),
+        },
+    ),
     "ops.accounts": (
         "Settings of each account that models read.",
         {

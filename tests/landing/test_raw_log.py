@@ -1,6 +1,7 @@
 """The raw log keeps what was sent, once, and puts aside what has no identity."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -38,7 +39,7 @@ def put_gone(con, *names):
         return land_gone(con, [(name, '{"status": 404}') for name in names], **WHO)
 
 
-def put(con, *pages, account="shop", extraction="ext"):
+def put(con, *pages, account="shop", extraction="ext", contract=CONTRACT):
     texts = [
         page if isinstance(page, bytes) else json.dumps({"orders": page}).encode() for page in pages
     ]
@@ -46,7 +47,7 @@ def put(con, *pages, account="shop", extraction="ext"):
         return land(
             con,
             lambda: batches_from_pages(iter(texts)),
-            contract=CONTRACT,
+            contract=contract,
             source="voucherify",
             account=account,
             extraction_id=extraction,
@@ -201,3 +202,61 @@ def test_an_order_is_gone_once_and_may_come_back(con):
 def test_orders_of_another_account_are_not_gone(con):
     put(con, [order("a", 1)], account="second")
     assert put_gone(con, "a") == 0
+
+
+DRIFTING = replace(
+    CONTRACT, shapes={}, drifting={"$": ("lines",), "$.customer": ("orders", "licenses")}
+)
+BUYER = {"id": 1, "orders": 5, "licenses": 57, "own": {"orders": 5, "licenses": 5}}
+OTHER = BUYER | {"id": 9}
+WHOLE = {"lines": [{"n": 1}], "customer": BUYER, "own": {"lines": [], "customer": OTHER}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lines": [{"n": 1}, {"n": 2}]},
+        {"lines": None},
+        {"customer": BUYER | {"orders": 6}},
+        {"customer": BUYER | {"orders": 57, "licenses": None}},
+        {"customer": {k: v for k, v in BUYER.items() if k != "orders"}},
+    ],
+    ids=["lines", "null", "count", "counts", "no count"],
+)
+def test_what_drifts_makes_no_version(con, change):
+    put(con, [order("a", **WHOLE)], contract=DRIFTING)
+    assert put(con, [order("a", **WHOLE | change)], contract=DRIFTING).versions == 0
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_what_drifts_may_also_be_missing(con, place):
+    lines, plain = {"lines": [{"n": 1}]}, order("a", customer=BUYER)
+    put(con, [lines | plain if place == "first" else plain | lines], contract=DRIFTING)
+    assert put(con, [plain], contract=DRIFTING).versions == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"note": "new"},
+        {"lines": "[]"},
+        {"customer": None},
+        {"customer": "{"},
+        {"customer": BUYER | {"id": 2}},
+        {"customer": BUYER | {"own": {"orders": 6, "licenses": 5}}},
+        {"own": {"lines": [{"n": 1}], "customer": OTHER}},
+        {"own": {"lines": [], "customer": OTHER | {"orders": 6}}},
+    ],
+    ids=["note", "text", "no one", "text alike", "id", "deeper", "lines", "customer"],
+)
+def test_what_has_the_name_of_what_drifts_is_not_left_out_elsewhere(con, change):
+    put(con, [order("a", **WHOLE)], contract=DRIFTING)
+    assert put(con, [order("a", **WHOLE | change)], contract=DRIFTING).versions == 1
+
+
+def test_leaving_out_what_drifts_takes_little_memory(con):
+    con.execute("set memory_limit = '200MB'")
+    con.execute("set threads = 2")
+    text = {f"field_{n}": n for n in range(150)}
+    page = [order(f"{n}", **WHOLE, **text) for n in range(2_000)]
+    assert put(con, page, contract=DRIFTING).versions == 2_000

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orders_connector.sources import secrets
 from orders_connector.sources.licensespring.secrets import MARK, SECRET_FIELDS, redacted
 
 ORDER = """{
@@ -34,12 +35,32 @@ def test_each_field_is_redacted_whatever_it_holds(name, value):
     assert redacted(body.encode()) == expected.encode()
 
 
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            (
+                *(b"license_key", b"LICENSE-key", b"Passwords", b"check", b"CVV", b"cvv2"),
+                *(b'"', b"\\", b"\\u0063", b"\\u00E9", b"\xff", b"\x00", b"\n", b" ", b"_"),
+                "\u212aey\u017f".encode(),
+            )
+        ),
+        max_size=30,
+    )
+)
+def test_large_bodies_are_searched_for_the_same_names(pieces):
+    names = secrets.SecretNames(("license_key", "password"), whole=("check", "cvv", "cvv2"))
+    small = b"".join(pieces)
+    places = [found.start() for found in names._suspect.finditer(small)]
+    assert names._places(small + b" " * secrets._SMALL) == places
+
+
+@pytest.mark.parametrize("blanks", [0, secrets._SMALL], ids=["small", "large"])
 @pytest.mark.parametrize(
     "name",
     ["License_Key", "licenseKey", "initialPassword", "lic\\u0065nse_key", "\\u0070assword"],
 )
-def test_other_spellings_of_a_name_are_seen_through(name):
-    body = f'{{"{name}":"s3cr3t"}}'
+def test_other_spellings_of_a_name_are_seen_through(name, blanks):
+    body = " " * blanks + f'{{"{name}":"s3cr3t"}}'
     assert redacted(body.encode()) == body.replace("s3cr3t", MARK).encode()
 
 
@@ -77,6 +98,21 @@ def test_json_in_a_text_is_redacted_too(depth):
 @pytest.mark.parametrize(
     "body",
     [
+        b'{"license_key":' + b"9" * 5_000 + b"}",
+        b'{"a":"\\ud800","license_key":"s3cr3t"}',
+        b"[" * 300 + b'{"license_key":"s3cr3t"}' + b"]" * 300,
+    ],
+    ids=["long number", "half a pair", "deep"],
+)
+def test_json_that_the_quick_reader_refuses_is_redacted_all_the_same(body):
+    value = b"9" * 5_000 if b"9" in body else b'"s3cr3t"'
+    assert redacted(body) == body.replace(value, f'"{MARK}"'.encode())
+
+
+@pytest.mark.parametrize("blanks", [0, secrets._SMALL], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "body",
+    [
         b'{"license_key":"s3cr3t',
         b'{"license_key" "s3cr3t"}',
         b'{"license_key":"s3cr3t"}x',
@@ -85,9 +121,9 @@ def test_json_in_a_text_is_redacted_too(depth):
         b"[" * 100_000 + b'{"license_key":"s3cr3t"}',
     ],
 )
-def test_a_body_that_cannot_be_read_is_refused_without_quoting_it(body):
+def test_a_body_that_cannot_be_read_is_refused_without_quoting_it(body, blanks):
     with pytest.raises(ValueError, match="not readable as JSON") as caught:
-        redacted(body)
+        redacted(b" " * blanks + body)
     assert "s3cr3t" not in repr(caught.value)
     assert caught.value.__suppress_context__
 
@@ -174,9 +210,13 @@ def text(value, rng):
     return json.dumps(value, ensure_ascii=has_surrogates or rng.random() < 0.5)
 
 
-@given(tree=TREES | objects(TREES), rng=st.randoms(use_true_random=False))
-def test_only_the_values_of_secrets_are_replaced_byte_for_byte(tree, rng):
-    body = written(tree, rng)
+# Large bodies are searched in another way.
+BLANKS = st.sampled_from(["", " " * secrets._SMALL])
+
+
+@given(tree=TREES | objects(TREES), rng=st.randoms(use_true_random=False), blanks=BLANKS)
+def test_only_the_values_of_secrets_are_replaced_byte_for_byte(tree, rng, blanks):
+    body = blanks + written(tree, rng)
     found = redacted(body.encode())
     assert json.loads(found) == clean(json.loads(body))
     # What is left of the body around the marks stands in it, in the same order.
@@ -186,8 +226,8 @@ def test_only_the_values_of_secrets_are_replaced_byte_for_byte(tree, rng):
     assert redacted(found) == found
 
 
-@given(tree=TEXTS)
-def test_no_secret_is_left_in_texts_that_are_json(tree):
-    found = redacted(json.dumps(tree).encode())
+@given(tree=TEXTS, blanks=BLANKS)
+def test_no_secret_is_left_in_texts_that_are_json(tree, blanks):
+    found = redacted((json.dumps(tree) + blanks).encode())
     assert CANARY not in json.dumps(opened(json.loads(found)))
     assert opened(json.loads(found)) == clean(opened(tree))

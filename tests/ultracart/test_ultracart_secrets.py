@@ -52,6 +52,31 @@ def test_activation_codes_are_taken_out_of_descriptions_too():
     assert redacted(again) == again
 
 
+@pytest.mark.parametrize(
+    ("code", "description"),
+    [
+        ("ABCD-1234", "Code ABCD-1234"),
+        ("größe-1", "Code größe-1, größe-1"),
+        ('AB"12\\34', 'Code AB"12\\34'),
+        ("AB<1234>", "Code AB<1234>\n"),
+    ],
+    ids=["plain", "umlaut", "escaped", "line"],
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_code_is_found_however_the_description_is_written(code, description, ascii_only):
+    orders = [
+        {"items": [{"description": description, "activation_codes": [code]}]},
+        {"items": [{"description": "Nothing to see\u00e9\n"}, {"description": None}]},
+    ]
+    body = json.dumps({"orders": orders}, ensure_ascii=ascii_only)
+    found = json.loads(redacted(body.replace("<", "\\u003c").encode()))
+    orders[0]["items"][0] = {
+        "description": description.replace(code, MARK),
+        "activation_codes": MARK,
+    }
+    assert found == {"orders": orders}
+
+
 def test_orders_of_the_sandbox_lose_their_secrets_only():
     with UltraCartSandbox(150, now=NOW) as box:
         orders = box.truth()

@@ -7,6 +7,7 @@ taken out there as well; other free text is not searched.
 
 import json
 import re
+from collections.abc import Collection
 
 from orders_connector.sources.secrets import MARK, SecretNames
 
@@ -52,7 +53,8 @@ SECRETS = SecretNames(
     whole=_SHORT,
 )
 _REPEATED = re.compile("activation[_ -]?code", re.IGNORECASE)
-_DESCRIPTION = re.compile(rb'("description"\s*:\s*)("[^"\\]*(?:\\.[^"\\]*)*")')
+_DESCRIPTION = b'"description"'
+_TEXT = re.compile(rb'(\s*:\s*)("[^"\\]*(?:\\.[^"\\]*)*")')
 # A shorter text may stand in a description by chance.
 _SHORTEST_CODE = 6
 
@@ -77,19 +79,33 @@ def redacted(body: bytes) -> bytes:
             codes.update(one for one in texts if len(one) >= _SHORTEST_CODE and one != MARK)
 
     clean = SECRETS.redacted(body, found=note_codes)
-    if not codes:
-        return clean
+    return _without_codes(clean, codes) if codes else clean
+
+
+def _without_codes(body: bytes, codes: Collection[str]) -> bytes:
+    """Replace codes in descriptions."""
+    before, *others = body.split(_DESCRIPTION)
+    texts = [_TEXT.match(part) for part in others]
+    # A text without escapes holds a code as it is, and few hold one: they are not decoded.
+    plain = b"".join(text[2] for text in texts if text and b"\\" not in text[2])
+    repeated = [code for code in map(_encoded, codes) if code in plain]
     # The longest first, as one code may be the beginning of another.
     longest_first = sorted(codes, key=len, reverse=True)
+    pieces = [before]
+    for part, text in zip(others, texts, strict=True):
+        kept = part
+        if text and (b"\\" in text[2] or any(code in text[2] for code in repeated)):
+            decoded = clean = json.loads(text[2])
+            for code in longest_first:
+                clean = clean.replace(code, MARK)
+            if clean != decoded:
+                kept = text[1] + json.dumps(clean).encode() + part[text.end() :]
+        pieces.append(kept)
+    return _DESCRIPTION.join(pieces)
 
-    def without_codes(found: re.Match[bytes]) -> bytes:
-        text = json.loads(found[2])
-        kept = text
-        for code in longest_first:
-            kept = kept.replace(code, MARK)
-        return found[0] if kept == text else found[1] + json.dumps(kept).encode()
 
-    return _DESCRIPTION.sub(without_codes, clean)
+def _encoded(code: str) -> bytes:
+    return code.encode("utf-8", "surrogatepass")
 
 
 def _texts(value: object) -> list[str]:

@@ -1,8 +1,9 @@
 """Fetches in full the orders that are known from exports alone.
 
-First from the pages of the listing that hold many of them (its four ends), then one by one, newest
-business date first. Everything is landed in batches, so a run that stops at any point, or whose
-budget ends, is continued by the next one.
+First from pages of the listing, then one by one, newest business date first. Which pages is known
+beforehand: the warehouse knows every order's dates, so it knows on which page an order stands. A
+page is read when it brings more than one. Everything is landed in batches, so a run that stops at
+any point, or whose budget ends, is continued by the next one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import get_args
 
@@ -27,13 +29,15 @@ from orders_connector.errors import (
 from orders_connector.landing.raw_log import EXPORT, GONE
 from orders_connector.landing.spool import Spool
 from orders_connector.results import Hydrated
-from orders_connector.sources.voucherify.endpoints import MAX_LIMIT, OrderSort
+from orders_connector.sources.voucherify.endpoints import MAX_LIMIT, OrderSort, TypedAnswer
 from orders_connector.sources.voucherify.loading.fetching import (
     ORDERS_PER_COMMIT,
     Fetched,
     fetch_orders,
     land_fetched,
 )
+from orders_connector.sources.voucherify.loading.listing_places import ListingPlaces, Nulls
+from orders_connector.sources.voucherify.models import OrderList
 from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["hydrate", "waiting_orders"]
@@ -41,10 +45,8 @@ __all__ = ["hydrate", "waiting_orders"]
 logger = logging.getLogger(__name__)
 
 PAGES_PER_COMMIT = 25
-# One order is worth a page, as it is worth a call of its own. Many may stand behind a few pages
-# with one or none, so only several pages without any show that an end is over.
-WORTH_A_PAGE, FRUITLESS_PAGES = 1, 5
-FEW = 25  # orders for which looking for such pages is not worth it
+FRUITLESS_PAGES = 5  # so many in a row that bring nothing: the listing is not what we know
+FEW = 5  # orders for which looking for their pages is not worth it
 
 # Orders whose newest state is known from an export alone, with their business date as the models
 # derive it.
@@ -135,7 +137,7 @@ class _Queue:
                 f"select order_id, order_date from ({AWAITING})",
                 params={"source": account.source, "account": account.name},
             ).to_arrow_table()
-            self.harvested = _harvested(con, account.source, account.name)
+            self.given_up = _given_up(con, account.source, account.name)
         self._con = duckdb.connect()
         self._con.execute("set threads = 1")
         self._con.register("found", waiting)
@@ -156,6 +158,10 @@ class _Queue:
     def waiting(self) -> int:
         """Return how many orders wait."""
         return int(self._con.execute("select count(*) from waiting").fetchall()[0][0])
+
+    def places(self, load: AccountLoad) -> ListingPlaces:
+        """Return where those that wait stand in the listing."""
+        return ListingPlaces(load, self._con, load.profile.last_page)
 
     def next(self, count: int) -> list[str]:
         """Return the ids of the newest orders that wait."""
@@ -181,6 +187,60 @@ class _Queue:
         return int(rows[0][0])
 
 
+class _End:
+    """One end of the listing, and what is known of the pages that are left of it.
+
+    Attributes:
+        page: The last page that `next` returned, 0 before the first.
+    """
+
+    def __init__(self, places: ListingPlaces, order: OrderSort, *, walked: bool) -> None:
+        self.order, self.page, self._walked = order, 0, walked
+        self._places = places
+        self._nulls = Nulls(key="-id" if order.startswith("-") else "id")
+        self._unsure = order.endswith("updated_at") and places.nulls > 0
+
+    def worth_a_look(self) -> bool:
+        """Say whether pages may bring more than they cost, wherever nulls stand."""
+        looks = 1 if self._unsure else 0
+        if self._walked and not self._unsure:
+            return False
+        # After a walk only orders wait that each answer puts elsewhere.
+        anew = (Nulls(first=True, key=None),)
+        for nulls in anew if self._walked else (self._nulls, replace(self._nulls, first=True)):
+            found = self._places.on_pages(self.order, nulls)
+            if sum(count - 1 for count in found.values() if count > 1) > looks:
+                return True
+        return False
+
+    def next(self) -> float | None:
+        """Go to the next page that is worth a call; return how many orders it should bring."""
+        found = self._places.on_pages(self.order, self._nulls)
+        if self._unsure and not self.page:  # the first page tells where nulls stand
+            self.page = 1
+            return min(1, found.get(1, 0))
+        worth = [page for page, count in found.items() if count > 1]
+        ahead = [page for page in worth if page > self.page]
+        if self._nulls.key is None:  # the pages behind hold others by now
+            ahead += worth
+        if not ahead:
+            return None
+        self.page = ahead[0]
+        return found[self.page]
+
+    def note(self, answer: TypedAnswer[OrderList]) -> None:
+        """Learn from the page that was read where orders without updated_at stand."""
+        if not self._unsure:
+            return
+        try:
+            rows = [row for row in answer.model.orders or [] if row]
+        except UnreadableAnswer:
+            return
+        if self.page == 1:
+            self._nulls = replace(self._nulls, first=bool(rows) and rows[0].updated_at is None)
+        self._nulls = self._nulls.seen(rows)
+
+
 class _Hydration:
     def __init__(self, load: AccountLoad, queue: _Queue, most_calls: int | None) -> None:
         self._load = load
@@ -192,53 +252,54 @@ class _Hydration:
         self.done = Hydrated()
 
     async def harvest(self, walked: Collection[str]) -> None:
-        """Read pages of the listing while they hold orders that wait, from both sides of each end.
-
-        An end that holds many of them may share its first pages, or its last ones, with what was
-        read before.
+        """Read the pages of the listing that bring more than one order that waits.
 
         Args:
             walked: Sort orders whose pages were all read just now.
         """
-        last = self._load.profile.last_page
+        places = self._queue.places(self._load)
         for order in get_args(OrderSort):
-            if order in walked:
-                continue
-            met = 0  # pages before this one are behind us
-            for side, pages in (("up", range(1, last + 1)), ("down", range(last, 0, -1))):
-                key = f"{order} {side}"
-                reached, ended = self._queue.harvested.get(key, (0, False))
-                if not ended:
-                    rest = [p for p in pages if p > met]
-                    if reached:
-                        rest = rest[rest.index(reached) + 1 :] if reached in rest else []
-                    reached = await self._along(order, key, rest) or reached
-                met = max(met, reached) if side == "up" else met
-                if not self._left() or not self._queue.waiting():
-                    return
+            if order not in self._queue.given_up:
+                await self._along(_End(places, order, walked=order in walked))
+            if not self._left() or not self._queue.waiting():
+                return
 
-    async def _along(self, order: OrderSort, key: str, pages: list[int]) -> int:
-        """Read pages until some in a row bring nothing; return the last one read."""
-        fruitless = page = 0
-        for start in range(0, len(pages), PAGES_PER_COMMIT):
+    async def _along(self, end: _End) -> None:
+        """Read the pages of one end that are worth it, as long as they bring what they should."""
+        fruitless, over = 0, not end.worth_a_look()
+        while not over:
+            expected, brought = 0.0, 0
             with self._spool() as spool:
-                for page in pages[start : start + PAGES_PER_COMMIT]:
-                    if not self._left():
+                for _ in range(PAGES_PER_COMMIT):
+                    worth = end.next() if self._left() else None
+                    if worth is None:
+                        over = True
                         break
-                    gained = await self._page(spool, order, page)
-                    fruitless = 0 if gained >= WORTH_A_PAGE else fruitless + 1
+                    gained = await self._page(spool, end)
+                    expected, brought = expected + worth, brought + gained
+                    fruitless = 0 if gained or worth <= 1 else fruitless + 1
                     if fruitless == FRUITLESS_PAGES:
                         break
-                ended = fruitless == FRUITLESS_PAGES or page == pages[-1]
-                self._commit(spool, [], {"harvest": key, "page": page, "ended": ended})
-            if ended or not self._left() or not self._queue.waiting():
-                break
-        return page
+                gave_up = fruitless == FRUITLESS_PAGES
+                over = over or gave_up
+                told = {"expected": round(expected), "brought": brought, "gave_up": gave_up}
+                if spool.pages or gave_up:
+                    self._commit(spool, [], {"harvest": end.order, "page": end.page, **told})
+            if gave_up:
+                logger.warning(
+                    "%s pages by %s in a row, the last of them page %s, brought none of the orders"
+                    " that should stand there by their dates; they are fetched one by one",
+                    FRUITLESS_PAGES,
+                    end.order,
+                    end.page,
+                )
 
-    async def _page(self, spool: Spool, order: OrderSort, page: int) -> int:
+    async def _page(self, spool: Spool, end: _End) -> int:
         """Read one page and return how many waiting orders it held."""
         try:
-            answer = await self._load.client.list_orders(limit=MAX_LIMIT, page=page, order=order)
+            answer = await self._load.client.list_orders(
+                limit=MAX_LIMIT, page=end.page, order=end.order
+            )
             gained = self._queue.take_page(answer.content)
         except (
             PageOverLimit,
@@ -248,9 +309,10 @@ class _Hydration:
             duckdb.Error,
             UnicodeDecodeError,
         ) as error:
-            logger.info("page %s by %s brings nothing: %s", page, order, error)
+            logger.info("page %s by %s brings nothing: %s", end.page, end.order, error)
             return 0  # its orders are fetched one by one
         spool.add(answer.content, "list")
+        end.note(answer)
         self.done.orders += gained
         self._tell()
         return gained
@@ -300,19 +362,15 @@ class _Hydration:
         self._load.progress(f"fetching items of orders: {here:,} of {self._first:,}")
 
 
-def _harvested(
-    con: duckdb.DuckDBPyConnection, source: str, account: str
-) -> dict[str, tuple[int, bool]]:
-    """Return how far each end of the listing was read since the last export, and if to its end."""
+def _given_up(con: duckdb.DuckDBPyConnection, source: str, account: str) -> set[str]:
+    """Return the ends of the listing that were not as the newest export shows them."""
     rows = con.execute(
-        "select e.evidence ->> '$[0].harvest', (e.evidence ->> '$[0].page')::integer,"
-        " (e.evidence ->> '$[0].ended')::boolean"
+        "select e.evidence ->> '$[0].harvest'"
         " from ops.extractions as e"
         " where e.source = $source and e.account = $account and e.strategy = 'hydration'"
-        " and e.evidence ->> '$[0].harvest' is not null"
+        " and (e.evidence ->> '$[0].gave_up')::boolean"
         " and e.ended_at > (select coalesce(max(changed_at), '-infinity') from ops.export_jobs"
-        "  where source = $source and account = $account and status in ('landed', 'used'))"
-        " order by e.ended_at",
+        "  where source = $source and account = $account and status in ('landed', 'used'))",
         {"source": source, "account": account},
     ).fetchall()
-    return {key: (page, ended) for key, page, ended in rows}
+    return {order for (order,) in rows}

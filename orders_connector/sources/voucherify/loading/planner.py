@@ -18,13 +18,9 @@ from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.results import Plan
 from orders_connector.sources.base import Step, Window
 from orders_connector.sources.voucherify.loading.backfill import ROWS_PER_EXPORT
-from orders_connector.sources.voucherify.loading.hydration import (
-    FEW,
-    FRUITLESS_PAGES,
-    waiting_orders,
-)
+from orders_connector.sources.voucherify.loading.hydration import FEW, waiting_orders
 from orders_connector.sources.voucherify.loading.listing_ends import (
-    MOST_LOOKS,
+    changed_orders,
     look_at_changes,
     page_of,
     walk_requests,
@@ -34,7 +30,7 @@ from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["MOST_QUESTIONS", "business_dates", "make_plan"]
 
-MOST_QUESTIONS = 1 + 8 + MOST_LOOKS  # the count, the last page that answers, pages
+MOST_QUESTIONS = 97
 # What an export costs: its start, looks at its state, one order to compare amounts with. The file
 # comes from the download host, which counts as a call as well.
 POLLS = 2
@@ -90,25 +86,22 @@ async def _first_load(load: AccountLoad, plan: Plan, reach: Reach) -> None:
         calls = 1 + len(walk_requests(total, reach))
         plan.steps.append(Step("listing", calls, f"all {total:,} orders, in full"))
         return
-    calls = 2 * len(walk_requests(reach.orders, reach))
+    walk = len(walk_requests(reach.orders, reach))
+    changed = await changed_orders(load, reach)
+    by_change = walk if changed == reach.orders else len(walk_requests(changed + 1, reach))
     newest = f"the newest {reach.orders:,} orders by change and by creation, in full"
-    plan.steps.append(Step("listing", calls, newest))
+    plan.steps.append(Step("listing", walk + by_change, newest))
     if not load.profile.exports_allowed:
         plan.headers = plan.items = reach.orders / total
         return
     _exports(load, plan, total, everything=True)
     oldest = min(total - reach.orders, reach.orders)
     pages = ceil(oldest / MAX_LIMIT)
-    if pages < reach.pages:
-        pages = min(reach.pages, pages + 2 * FRUITLESS_PAGES)
-    by_change = await look_at_changes(load, reach, total)
-    waiting = total - reach.orders - oldest - by_change.walked
+    most = MOST_QUESTIONS - load.client.transport.calls
+    found = await look_at_changes(load, reach, total, sure=plan.calls + pages, most=most)
+    pages, waiting = pages + found.pages, found.items
     if total - reach.orders <= FEW:
         pages, waiting = 0, total - reach.orders
-    elif waiting > FEW:
-        pages += by_change.pages
-        waiting -= by_change.brought
-    waiting = max(0, waiting)
     if pages:
         plan.steps.append(Step("pages", pages, "items of orders at the listing's ends"))
     if waiting:
