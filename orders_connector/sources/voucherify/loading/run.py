@@ -28,7 +28,7 @@ from orders_connector.sources.voucherify.extraction import (
 )
 from orders_connector.sources.voucherify.loading.backfill import Backfill
 from orders_connector.sources.voucherify.loading.hydration import hydrate, waiting_orders
-from orders_connector.sources.voucherify.loading.places import Places
+from orders_connector.sources.voucherify.loading.known_places import Places
 from orders_connector.sources.voucherify.paging import Reach
 from orders_connector.warehouse.configured import warehouse_connection
 
