@@ -8,8 +8,9 @@ from typing import Any
 
 from orders_connector.config import Settings
 from orders_connector.landing.settings_tables import write_settings
-from orders_connector.modeling.checks import CheckResult, run_checks
-from orders_connector.modeling.model import Model, load_models
+from orders_connector.modeling.checks import CheckResult, keep_failing_rows
+from orders_connector.modeling.configured import configured_models
+from orders_connector.modeling.model import Model
 from orders_connector.modeling.refresh import ModelRefresh, RefreshReport, rebuild_slices, refresh
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import transaction
@@ -27,7 +28,7 @@ def refresh_models(
         ModelError: a model is wrong or failed; all tables are as they were.
         WarehouseLocked: another process holds the warehouse.
     """
-    models = load_models()
+    models = configured_models(settings)
     with warehouse_connection(settings) as con:
         with transaction(con):
             write_settings(con, settings)
@@ -38,24 +39,36 @@ def rebuild_dates(
     settings: Settings, names: Sequence[str], days: Sequence[date]
 ) -> list[ModelRefresh]:
     """Rebuild business dates of the named models by hand (see `rebuild_slices`)."""
-    models = load_models()
+    models = configured_models(settings)
     with warehouse_connection(settings) as con:
         return rebuild_slices(con, models, names, days)
 
 
 def check_models(settings: Settings, models: Sequence[Model] | None = None) -> list[CheckResult]:
-    """Run the checks of the given models, or of all."""
-    chosen = load_models().values() if models is None else models
-    with warehouse_connection(settings, read_only=True) as con:
-        return run_checks(con, chosen)
+    """Run the checks of the given models, or of all; failing rows are kept in ops.failing_rows.
+
+    Raises:
+        ModelError: a model is wrong.
+        WarehouseLocked: another process holds the warehouse.
+    """
+    known = configured_models(settings)
+    chosen = list(known.values()) if models is None else models
+    with warehouse_connection(settings) as con:
+        return keep_failing_rows(con, chosen, known)
 
 
 def publish_warehouse(settings: Settings, **metadata: Any) -> Published:  # noqa: ANN401
     """Swap in a fresh copy for readers (see `publish`)."""
+    views = {
+        name: model.inlined.sql(dialect="duckdb")
+        for name, model in configured_models(settings).items()
+        if model.header.published_as == "view"
+    }
     with warehouse_connection(settings) as con:
         return publish(
             con,
             settings.warehouse.published,
+            views=views,
             storage_version=settings.warehouse.storage_version,
             metadata=metadata,
         )

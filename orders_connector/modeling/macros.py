@@ -71,17 +71,8 @@ def _read(path: Path, name: str) -> Macro:
     return Macro(name, path, header, sql.strip())
 
 
-def create_macros(
-    con: duckdb.DuckDBPyConnection, macros: Iterable[Macro], catalog: str | None = None
-) -> None:
-    """Make the macros, or make them anew.
-
-    Args:
-        con: Connection to the warehouse.
-        macros: What `load_macros` returned.
-        catalog: Attached database to make them in; None for the warehouse.
-    """
+def create_macros(con: duckdb.DuckDBPyConnection, macros: Iterable[Macro]) -> None:
+    """Make the macros in the warehouse, or make them anew; a published copy takes them along."""
     for macro in macros:
-        name = f"{catalog}.{macro.name}" if catalog else macro.name
         parameters = ", ".join(macro.header.parameters)
-        con.execute(f"create or replace macro {name}({parameters}) as table {macro.sql}")
+        con.execute(f"create or replace macro {macro.name}({parameters}) as table {macro.sql}")

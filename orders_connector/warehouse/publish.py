@@ -24,8 +24,7 @@ import duckdb
 
 from orders_connector.errors import DiskFull, PublishBlocked, WarehouseError, WarehouseLocked
 from orders_connector.landing.coverage import coverage_of
-from orders_connector.modeling.macros import create_macros, load_macros
-from orders_connector.warehouse.database import transaction
+from orders_connector.warehouse.database import count_rows, transaction
 
 __all__ = ["Published", "publish"]
 
@@ -79,6 +78,7 @@ def publish(
     con: duckdb.DuckDBPyConnection,
     path: Path,
     *,
+    views: Mapping[str, str] | None = None,
     storage_version: str = "v1.4.0",
     metadata: Mapping[str, Any] | None = None,
 ) -> Published:
@@ -89,6 +89,8 @@ def publish(
     Args:
         con: Connection to the warehouse, not inside a transaction. The copy is one snapshot.
         path: The published file.
+        views: Views that stay views in the copy, to their SELECT. All others become tables, as a
+            reader asks a figure many times and it is made once.
         storage_version: DuckDB file format: as old as the oldest driver that is to read it.
         metadata: Plain values to keep in `meta.publication`, such as the id of a run.
 
@@ -104,7 +106,7 @@ def publish(
         _remove_leftovers(path)
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            tables = _write_draft(con, draft, storage_version, metadata or {})
+            tables = _write_draft(con, draft, views or {}, storage_version, metadata or {})
             _verify(draft, tables)
             _swap_in(draft, path)
         except (duckdb.Error, OSError) as error:
@@ -134,15 +136,19 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def _write_draft(
-    con: duckdb.DuckDBPyConnection, draft: Path, storage_version: str, metadata: Mapping[str, Any]
+    con: duckdb.DuckDBPyConnection,
+    draft: Path,
+    views: Mapping[str, str],
+    storage_version: str,
+    metadata: Mapping[str, Any],
 ) -> dict[str, int]:
     con.execute(
         f"attach {_quoted(str(draft))} as draft (storage_version {_quoted(storage_version)})"
     )
     try:
         with transaction(con):
-            tables = _copy_models(con)
-            create_macros(con, load_macros(), "draft")
+            tables = _copy_models(con, views)
+            _copy_macros(con)
             tables |= _write_meta(con, storage_version, metadata)
     except BaseException:
         with suppress(duckdb.Error):  # the first error is the one to tell
@@ -152,8 +158,8 @@ def _write_draft(
     return tables
 
 
-def _copy_models(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Copy tables and views of core and marts as tables; return their rows."""
+def _copy_models(con: duckdb.DuckDBPyConnection, views: Mapping[str, str]) -> dict[str, int]:
+    """Copy tables and views of core and marts; return the rows of each."""
     relations = con.execute(
         "select schema_name, table_name, comment from duckdb_tables()"
         " where database_name = current_database() and schema_name in $schemas"
@@ -170,6 +176,11 @@ def _copy_models(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
         con.execute(f"create schema draft.{schema}")
     for schema, table, comment in relations:
         name = f'{schema}."{table}"'
+        if select := views.get(f"{schema}.{table}"):
+            con.execute(f"create view draft.{name} as {select}")
+            _comment(con, f"view draft.{name}", comment)
+            tables[f"{schema}.{table}"] = count_rows(con, name)
+            continue
         ((rows,),) = con.execute(f"create table draft.{name} as from {name}").fetchall()
         _comment(con, f"table draft.{name}", comment)
         tables[f"{schema}.{table}"] = rows
@@ -181,6 +192,20 @@ def _copy_models(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     for schema, table, column, comment in columns:
         _comment(con, f'column draft.{schema}."{table}"."{column}"', comment)
     return tables
+
+
+def _copy_macros(con: duckdb.DuckDBPyConnection) -> None:
+    """Copy table macros, which answer for past evenings; the order is that of their making."""
+    macros = con.execute(
+        "select schema_name, function_name, parameters, macro_definition from duckdb_functions()"
+        " where database_name = current_database() and schema_name in $schemas"
+        " and function_type = 'table_macro' order by function_oid",
+        {"schemas": SCHEMAS},
+    ).fetchall()
+    for schema, name, parameters, select in macros:
+        con.execute(
+            f"create macro draft.{schema}.{name}({', '.join(parameters)}) as table {select}"
+        )
 
 
 def _write_meta(

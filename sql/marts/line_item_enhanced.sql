@@ -6,6 +6,7 @@ description: >
   tells is NULL in all rows. Cancelled orders are in; test and deleted ones are not.
 grain: [source, account, header_id, line_item_index]
 materialized: view
+published_as: view
 columns:
   header_id: Order id of the source.
   line_item_id: Order id and position of the line; no source gives every line an id of its own. NULL on headers.

@@ -5,6 +5,7 @@ description: >
   have none here, so sums over lines may be below those of marts.daily_revenue.
 grain: [source, account, order_id, line_no]
 materialized: view
+published_as: view
 columns:
   source: Kind of API.
   account: Configured account.

@@ -288,3 +288,22 @@ def test_readers_may_open_the_copy_and_not_write_to_it(warehouse, open_folder, r
         assert reader.execute("select count(*) from core.orders").fetchall() == [(2,)]
     with pytest.raises(duckdb.IOException, match="Permission denied"):
         duckdb.connect(str(copy))
+
+
+def test_a_view_may_stay_a_view(warehouse, target):
+    select = "select order_id, net_minor from core.orders where net_minor > 500"
+    with open_warehouse(warehouse) as con:
+        con.execute(f"create view marts.large as {select}")
+        con.execute("comment on view marts.large is 'Large ones.'")
+        con.execute("comment on column marts.large.order_id is 'Its id.'")
+        done = publish(con, target, views={"marts.large": select})
+    warehouse.unlink()  # the copy needs nothing of it
+    assert done.tables["marts.large"] == 1
+    assert ask(target, "from marts.large") == [("ord_1", 1000)]
+    assert ask(target, "select view_name, comment from duckdb_views() where not internal") == [
+        ("large", "Large ones.")
+    ]
+    commented = (
+        "select comment from duckdb_columns() where table_name = 'large' and column_index = 1"
+    )
+    assert ask(target, commented) == [("Its id.",)]
