@@ -6,7 +6,7 @@ refresh and in each published copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling.model import model_directory
+from orders_connector.modeling.model import model_directory, read_header
 
 __all__ = ["Macro", "create_macros", "load_macros"]
 
@@ -35,12 +35,13 @@ class MacroHeader(BaseModel):
 
 @dataclass(frozen=True)
 class Macro:
-    """One table macro: `name` is `<schema>.<file>`."""
+    """One table macro: `name` is `<schema>.<file>`, `inputs` are the tables and macros it reads."""
 
     name: str
     path: Path
     header: MacroHeader
     sql: str
+    inputs: frozenset[str]
 
 
 @cache
@@ -62,17 +63,25 @@ def load_macros() -> tuple[Macro, ...]:
 def _read(path: Path, name: str) -> Macro:
     head, _, sql = path.read_text(encoding="utf-8").removeprefix("/*").partition("*/")
     try:
-        header = MacroHeader.model_validate(yaml.safe_load(head))
+        header = MacroHeader.model_validate(read_header(head))
         select = sqlglot.parse_one(sql, read="duckdb")
     except (yaml.YAMLError, ValidationError, sqlglot.ParseError) as error:
         raise ModelError(f"{path.name}: the macro cannot be read: {error}") from error
     if not isinstance(select, exp.Query) or select.named_selects != list(header.columns):
         raise ModelError(f"{path.name}: header and SELECT name different columns")
-    return Macro(name, path, header, sql.strip())
+    inputs = frozenset(f"{t.db}.{t.this.name}" for t in select.find_all(exp.Table))
+    return Macro(name, path, header, sql.strip(), inputs)
 
 
-def create_macros(con: duckdb.DuckDBPyConnection, macros: Iterable[Macro]) -> None:
-    """Make the macros in the warehouse, or make them anew; a published copy takes them along."""
-    for macro in macros:
+def create_macros(con: duckdb.DuckDBPyConnection, models: Container[str]) -> None:
+    """Make the macros that read the given models, or make them anew.
+
+    A published copy takes them along from the warehouse.
+    """
+    made: set[str] = set()
+    for macro in load_macros():
+        if not all(table in models or table in made for table in macro.inputs):
+            continue
+        made.add(macro.name)
         parameters = ", ".join(macro.header.parameters)
         con.execute(f"create or replace macro {macro.name}({parameters}) as table {macro.sql}")

@@ -23,7 +23,7 @@ from sqlglot import exp
 
 from orders_connector.errors import ModelError
 from orders_connector.modeling.fast_json import for_duckdb
-from orders_connector.modeling.macros import create_macros, load_macros
+from orders_connector.modeling.macros import create_macros
 from orders_connector.modeling.metrics import contracts_of
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
 from orders_connector.modeling.restatements import Ledger
@@ -400,7 +400,7 @@ def refresh_within(
         if progress:
             progress(model.name)
         results.append(run.run(model))
-    create_macros(con, load_macros())
+    create_macros(con, models)
     run.save_state(newest)
     report = RefreshReport(_new_load_id(), results, newest)
     if any(result.mode != "unchanged" for result in results):
@@ -488,14 +488,19 @@ def _stale_table(model: Model) -> str:
     return f"stale_{model.name.replace('.', '_')}"
 
 
+def _reads_json(model: Model) -> bool:
+    return "json_extract" in model.sql or any(_reads_json(view) for view in model.views)
+
+
 @cache
 def _fast(model: Model) -> exp.Query:
-    return for_duckdb(model.inlined)
+    return for_duckdb(model.inlined) if _reads_json(model) else model.inlined
 
 
 @cache
 def _sql(model: Model) -> str:
-    return _fast(model).sql(dialect="duckdb")
+    # Writing SQL from its parts costs more than a small build, so it is done where it pays.
+    return _fast(model).sql(dialect="duckdb") if _reads_json(model) else model.sql
 
 
 def _table_sql(model: Model) -> str:

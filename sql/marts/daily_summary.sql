@@ -44,7 +44,7 @@ columns:
 metrics:
   discount_rate: {column: discount_rate, version: 1, counts: recognised orders, holds: "discount_rate >= 0", example: {is: 0.09347}}
   discounted_order_share: {column: discounted_order_share, version: 1, counts: recognised orders, holds: "discounted_order_share between 0 and 1", example: {is: 0.5}}
-  order_level_share: {column: order_level_share, version: 1, counts: recognised orders, holds: "order_level_share between 0 and 1", example: {is: 0}}
+  order_level_share: {column: order_level_share, version: 1, counts: recognised orders, holds: "order_level_share >= 0", example: {is: 0}}
   cancel_rate: {column: cancel_rate, version: 1, counts: orders placed, holds: "cancel_rate between 0 and 1", example: {is: 0.25}}
   net_revenue_per_customer: {column: net_revenue_per_customer, version: 1, counts: recognised orders, holds: "net_revenue_per_customer is null or orders_recognised > 0", example: {is: 347.2}}
   units_per_order: {column: units_per_order, version: 1, counts: recognised orders whose lines are known, holds: "units_per_order is null or orders_recognised > 0", example: {is: 1}}

@@ -18,9 +18,9 @@ MODELS = load_models()
 class Warehouse:
     """Lands orders as the source would send them and answers queries."""
 
-    def __init__(self, con):
+    def __init__(self, con, models=MODELS):
         self.con = con
-        self.models = MODELS
+        self.models = models
         self.loads = 0
 
     def configure(self, account="shop", **columns):
@@ -100,10 +100,21 @@ class Warehouse:
         }
 
 
+def upstream_of(*names):
+    """Return the named models and all that they are made from: to build every model takes long."""
+    wanted = set(names)
+    for name, model in reversed(MODELS.items()):
+        if name in wanted:
+            wanted |= (model.inputs | model.tables) & MODELS.keys()
+    return {name: model for name, model in MODELS.items() if name in wanted}
+
+
 @pytest.fixture
-def warehouse(tmp_path):
+def warehouse(tmp_path, request):
+    """A warehouse of all models, or of those that the test's module names in MARTS."""
+    named = getattr(request.module, "MARTS", ())
     with open_warehouse(tmp_path / "orders.duckdb") as con:
-        house = Warehouse(con)
+        house = Warehouse(con, upstream_of(*named) if named else MODELS)
         house.configure()
         con.execute("insert into ops.currencies values ('EUR', 2), ('JPY', 0), ('KWD', 3)")
         yield house

@@ -5,6 +5,8 @@ import pytest
 from orders_connector.modeling.macros import load_macros
 from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
 
+MARTS = ("marts.daily_revenue", "core.order_versions")
+
 COLUMNS = ", ".join(
     next(m for m in load_macros() if m.name == "marts.daily_revenue_as_of").header.columns
 )

@@ -9,6 +9,8 @@ from orders_connector.errors import QueryRejected, WarehouseError
 from orders_connector.explain import explain_within
 from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
 
+MARTS = ("marts.daily_summary", "marts.daily_status", "marts.daily_discounts")
+
 THIRD = date(2026, 3, 3)
 # A figure of these says how it was made, but is no sum over orders.
 NO_SUMS = {

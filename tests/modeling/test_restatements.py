@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from orders_connector.modeling.restatements import read_restatements
 from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
 
+MARTS = ("marts.daily_summary", "marts.daily_status")
+
 
 def restated(warehouse, model="marts.daily_revenue", **options):
     return {

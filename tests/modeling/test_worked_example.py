@@ -2,6 +2,8 @@
 
 from datetime import date
 
+MARTS = ("marts.daily_summary", "marts.daily_status", "core.order_versions")
+
 
 def order(name, created_at, status, amount, customer, **fields):
     discounts = {
