@@ -6,7 +6,7 @@ BENCH_INSTALLED := .venv-bench/.installed
 PACKAGE := orders_connector dagster_project tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint fix bench clean
+.PHONY: help install demo dev test lint fix docs bench clean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ lint: $(INSTALLED) ## Check style and types.
 fix: $(INSTALLED) ## Repair what the linter can repair.
 	@$(BIN)/ruff check --quiet --fix $(PACKAGE)
 	@$(BIN)/ruff format --quiet $(PACKAGE)
+
+docs: $(INSTALLED) ## Note metric versions that rose; renew dictionary, metrics and cookbook.
+	@$(BIN)/python -c 'from orders_connector.modeling.metrics import note_versions; \
+		from orders_connector.modeling.model import load_models; note_versions(load_models())'
+	@$(BIN)/orders-connector docs docs
+	@$(BIN)/python tests/cookbook.py
 
 bench: $(BENCH_INSTALLED) ## Run the benchmarks, in an environment of their own.
 	@.venv-bench/bin/python -m benchmarks

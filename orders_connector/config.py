@@ -28,7 +28,7 @@ from orders_connector.errors import ConfigurationError
 from orders_connector.redaction import redact
 from orders_connector.sources.registry import account_types
 
-__all__ = ["Account", "Schedule", "Settings", "Warehouse"]
+__all__ = ["Account", "Models", "Schedule", "Settings", "Warehouse"]
 
 CONFIG_VARIABLE = "ORDERS_CONFIG"
 DEFAULT_FILE = "orders.toml"
@@ -91,6 +91,22 @@ class Schedule(Table):
     )
 
 
+class Models(Table):
+    """Models of the installation, beside those of the product."""
+
+    folder: Path | None = Field(
+        default=None,
+        description="a folder with staging/, core/ or marts/ below, relative to the folder of the "
+        "configuration file",
+    )
+
+    def relative_to(self, folder: Path) -> Self:
+        """Return a copy whose path is absolute, taken from ``folder`` where it was not."""
+        if self.folder is None:
+            return self
+        return self.model_copy(update={"folder": folder / self.folder.expanduser()})
+
+
 if TYPE_CHECKING:
     AnyAccount = Account
 else:  # each source brings the settings of its accounts; `source` says which are meant
@@ -104,6 +120,7 @@ class Settings(BaseSettings):
     Attributes:
         warehouse: Where the tables live.
         schedule: When the nightly load runs.
+        models: Where the installation's own models are.
         accounts: The configured connections by their name, in the order of the file.
     """
 
@@ -117,6 +134,7 @@ class Settings(BaseSettings):
 
     warehouse: Warehouse = Warehouse()
     schedule: Schedule = Schedule()
+    models: Models = Models()
     accounts: dict[str, AnyAccount] = Field(
         min_length=1, description="at least one table [accounts.NAME]"
     )
@@ -196,6 +214,7 @@ class Settings(BaseSettings):
                 + "\n".join(f"  - {problem}" for problem in problems)
             )
         settings.warehouse = settings.warehouse.relative_to(file.resolve().parent)
+        settings.models = settings.models.relative_to(file.resolve().parent)
         return settings
 
 
@@ -265,6 +284,8 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str, value: obj
         table, key = Warehouse, str(loc[1])
     elif loc[:1] == ("schedule",) and len(loc) > 1:
         table, key = Schedule, str(loc[1])
+    elif loc[:1] == ("models",) and len(loc) > 1:
+        table, key = Models, str(loc[1])
     else:
         key = str(loc[0]) if loc else ""
     place = ".".join(map(str, loc[:3] if loc[:1] == ("accounts",) else loc[:2]))

@@ -36,7 +36,7 @@ from orders_connector.landing.coverage import ExtractionRecord, load_state, reco
 from orders_connector.landing.raw_log import Landed
 from orders_connector.landing.settings_tables import write_settings
 from orders_connector.load import publish_warehouse
-from orders_connector.modeling.model import load_models
+from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.refresh import refresh_within
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.registry import source_of
@@ -204,7 +204,7 @@ def _remove(
     tell: Callable[[str], None],
 ) -> Certificate:
     """Remove rows, rebuild models and leave the certificate, in one transaction."""
-    models = load_models()
+    models = configured_models(settings)
     with warehouse_connection(settings) as con, transaction(con):
         write_settings(con, settings)
         tell("looking for the customer")
@@ -223,6 +223,7 @@ def _remove(
         )
         # The refresh has just named these orders as the cause of restatements.
         _delete_orders(con, account, ("ops.restated_orders",))
+        con.execute("delete from ops.failing_rows")  # the next checks find those that are left
         certificate = Certificate(
             erasure_id=f"erasure_{uuid.uuid4().hex[:16]}",
             account=account.name,

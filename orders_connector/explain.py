@@ -18,8 +18,9 @@ from sqlglot import exp
 
 from orders_connector.config import Settings
 from orders_connector.errors import QueryRejected, WarehouseError
+from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.metrics import Contract, contracts, contracts_of
-from orders_connector.modeling.model import Model, load_models
+from orders_connector.modeling.model import Model
 from orders_connector.modeling.restatements import Restatement, read_restatements
 from orders_connector.warehouse.configured import warehouse_connection
 
@@ -111,7 +112,7 @@ def explain(
     """
     with warehouse_connection(settings, read_only=True) as con:
         return explain_within(
-            con, load_models(), mart, day, metric, account=account, currency=currency
+            con, configured_models(settings), mart, day, metric, account=account, currency=currency
         )
 
 

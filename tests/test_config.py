@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orders_connector.config import Account, Schedule, Settings, Warehouse
+from orders_connector.config import Account, Models, Schedule, Settings, Warehouse
 from orders_connector.errors import ConfigurationError
 from orders_connector.sources.registry import account_types
 from orders_connector.sources.voucherify.account import VoucherifyAccount
@@ -174,6 +174,14 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path, monkeypatch):
     warehouse = Settings.load(file).warehouse
     assert warehouse.path == folder / "db/o.duckdb"
     assert warehouse.published == Path("/srv/published.duckdb")
+
+
+def test_own_models_are_optional_and_belong_to_the_folder_of_the_file(tmp_path):
+    assert Settings.load(written(tmp_path, ACCOUNT)).models.folder is None
+    named = written(tmp_path, f'[models]\nfolder = "models"\n{ACCOUNT}')
+    assert Settings.load(named).models.folder == tmp_path / "models"
+    message = refusal(tmp_path, f'[models]\nfolders = "models"\n{ACCOUNT}')
+    assert "models.folders: there is no such setting; did you mean folder?" in message
 
 
 def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
@@ -480,7 +488,7 @@ def test_the_example_file_names_every_setting():
 
 def test_the_manual_explains_every_setting():
     text = (ROOT / "docs" / "configuration.md").read_text()
-    for table in (Warehouse, Schedule, Account):
+    for table in (Warehouse, Schedule, Models, Account):
         for setting in set(table.model_fields) - {"name"}:
             assert f"| `{setting}` |" in text, setting
     sections = dict(re.findall(r"^## `source = \"(\w+)\"`$(.*?)(?=^## |\Z)", text, re.M | re.S))

@@ -12,7 +12,6 @@ from orders_connector.landing.raw_log import land, land_gone
 from orders_connector.landing.spool import batches_from_pages
 from orders_connector.modeling.checks import run_checks
 from orders_connector.modeling.fast_json import for_duckdb
-from orders_connector.modeling.model import load_models
 from orders_connector.modeling.refresh import refresh
 from orders_connector.sandbox.ultracart.expansions import EVERYTHING, projected, thinned
 from orders_connector.sandbox.ultracart.history import history
@@ -22,9 +21,17 @@ from orders_connector.sandbox.ultracart.refunds import full_refund, is_refunded,
 from orders_connector.sandbox.ultracart.switches import Switches
 from orders_connector.sources.ultracart.reading import CONTRACT
 from orders_connector.warehouse.database import open_warehouse, transaction
+from tests.modeling.conftest import upstream_of
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
-MODELS = load_models()
+MODELS = upstream_of(
+    "core.order_versions",
+    "core.order_items",
+    "core.order_status_changes",
+    "core.order_discounts",
+    "marts.daily_status",
+    "marts.daily_summary",
+)
 
 
 class Warehouse:

@@ -171,3 +171,13 @@ def _explained(check: Check) -> str:
             return f"Every ({columns}) exists in {check.to}."
         case "formula":
             return f"For every row: `{check.holds}`."
+        case "totals":
+            return (
+                f"Per {', '.join(check.by)}: the sum of `{check.sum}` here is that of "
+                f"`{check.their_sum or check.sum}` in {check.to}."
+            )
+        case "volume":
+            return (
+                f"No complete day of the last two weeks has far less or far more {check.count} "
+                "than the same weekday of the weeks before."
+            )

@@ -9,7 +9,7 @@ Three kinds, by what the SQL says:
   the business dates that it touched.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -20,6 +20,7 @@ import duckdb
 from dagster_project.defs.labels import (
     OWNERS,
     POOL,
+    as_markdown,
     column_schema,
     extraction_key,
     model_key,
@@ -29,9 +30,12 @@ from dagster_project.defs.partitions import business_dates, log_days
 from dagster_project.resources import Warehouse
 from orders_connector.config import Account, Settings
 from orders_connector.load import rebuild_dates, refresh_models
+from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.lineage import Origins, column_origins, column_types
-from orders_connector.modeling.model import RAW_TABLE, Model, load_models
+from orders_connector.modeling.metrics import contracts_of
+from orders_connector.modeling.model import RAW_TABLE, Model
 from orders_connector.modeling.refresh import BUSINESS_DATE, ModelRefresh
+from orders_connector.modeling.restatements import Restatement, read_restatements
 from orders_connector.warehouse.database import count_rows
 
 __all__ = ["ModelAssets", "RefreshConfig"]
@@ -73,7 +77,7 @@ class ModelAssets:
         Raises:
             ModelError: a model is wrong.
         """
-        models = load_models()
+        models = configured_models(settings)
         dated = frozenset(n for n, model in models.items() if model.refresh_key == BUSINESS_DATE)
         shown: set[str] = set()
         for name, model in models.items():
@@ -117,9 +121,10 @@ class ModelAssets:
             with warehouse.get_connection(read_only=True) as con:
                 rows = {name: count_rows(con, name) for name in self.models}
                 present = {name: _rows_per_date(con, name) for name in self.dated}
+                restated = read_restatements(con, load_id=report.load_id)
             for result in report.models:
                 if result.model in self.dated:
-                    self._log_dates(context, result, present[result.model])
+                    self._log_dates(context, result, present[result.model], restated)
                 elif result.model in self.shown:
                     facts = _metadata(result, rows)
                     context.log_event(
@@ -153,14 +158,18 @@ class ModelAssets:
             with warehouse.get_connection(read_only=True) as con:
                 present = {name: _rows_per_date(con, name) for name in names}
             for result in results:
-                self._log_dates(context, result, present[result.model])
+                self._log_dates(context, result, present[result.model], ())
             # A yielded result would say the same of every date; the dates were logged one by one.
             yield from ()
 
         return rebuilt_dates
 
     def _log_dates(
-        self, context: dg.AssetExecutionContext, result: ModelRefresh, rows: Mapping[date, int]
+        self,
+        context: dg.AssetExecutionContext,
+        result: ModelRefresh,
+        rows: Mapping[date, int],
+        restatements: Sequence[Restatement],
     ) -> None:
         days, restated = business_dates(self.settings), set(result.restated)
         first, last = min(rows, default=date.max), max(rows, default=date.min)
@@ -180,6 +189,7 @@ class ModelAssets:
                 day: {
                     "dagster/partition_row_count": rows.get(day, 0),
                     "restated": day in restated,
+                    **_figures_changed(restatements, result.model, day),
                 }
                 for day in built.union(result.dates)
             },
@@ -223,12 +233,23 @@ def _spec(
         metadata={
             "grain": f"one row per {', '.join(header.grain)}",
             "refresh_key": model.refresh_key or "none: always rebuilt in full",
-            "file": f"sql/{model.layer}/{model.path.name}",
+            "file": "/".join(model.path.parts[-3:]),
+            **_contract(model),
             "dagster/table_name": model.name,
             "dagster/column_schema": column_schema(header.columns, types),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
         },
     )
+
+
+def _contract(model: Model) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return what each metric of a mart means, in which version, when it has any."""
+    rows = [
+        (name, c.terms.version, c.formula, c.terms.counts, c.currency_rule, c.day_rule)
+        for name, c in contracts_of(model).items()
+    ]
+    columns = ("metric", "version", "formula", "counts", "currency", "day")
+    return {"metrics": as_markdown(columns, rows)} if rows else {}
 
 
 def _accounts_read(settings: Settings, model: Model) -> list[Account]:
@@ -246,6 +267,19 @@ def _keys_of(table: str) -> list[dg.AssetKey]:
 
 def _select_of(model: Model) -> str:
     return model.path.read_text(encoding="utf-8").split("*/", 1)[1].strip()
+
+
+def _figures_changed(
+    restatements: Sequence[Restatement], model: str, day: date
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return which figures of a date changed and by which orders, when any did."""
+    rows = [
+        (r.account, r.currency, r.metric, r.before, r.after, ", ".join(r.examples), r.orders)
+        for r in restatements
+        if (r.model, r.order_date) == (model, day)
+    ]
+    columns = ("account", "currency", "metric", "before", "after", "such as", "orders")
+    return {"restated_figures": as_markdown(columns, rows)} if rows else {}
 
 
 def _rows_per_date(con: duckdb.DuckDBPyConnection, name: str) -> dict[date, int]:

@@ -331,11 +331,24 @@ def restatements(
 
 
 @app.command()
-def metrics(as_json: JsonFlag = False) -> None:
+def metrics(context: typer.Context, as_json: JsonFlag = False) -> None:
     """List every metric with its version and its formula in words."""
     from orders_connector.cli import explain
 
-    explain.metrics(as_json=as_json)
+    explain.metrics(context.obj.settings(), as_json=as_json)
+
+
+@app.command(name="docs")
+def documentation(
+    folder: Annotated[Path, typer.Argument(help="Where to write the pages.")],
+    models: Annotated[
+        Path | None, typer.Option(help="A folder of own models to describe as well.")
+    ] = None,
+) -> None:
+    """Write the data dictionary and the page of metrics from the models."""
+    from orders_connector.cli import explain
+
+    explain.documentation(folder, models)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands `explain`, `restatements` and `metrics`: where figures come from."""
+"""The commands `explain`, `restatements`, `metrics` and `docs`: where figures come from."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from orders_connector.cli.terminal import counted, minutes, print_json, say, table
+from orders_connector.cli.terminal import counted, minutes, print_json, relative, say, table
 from orders_connector.config import Settings
 from orders_connector.explain import Explanation
 from orders_connector.explain import explain as take_apart
+from orders_connector.modeling.configured import configured_models
+from orders_connector.modeling.dictionary import write_documentation
 from orders_connector.modeling.metrics import contracts
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.restatements import Restatement, read_restatements
 from orders_connector.warehouse.configured import warehouse_connection
 
-__all__ = ["explain", "metrics", "restatements"]
+__all__ = ["documentation", "explain", "metrics", "restatements"]
 
 
 def explain(
@@ -157,9 +160,9 @@ def restatements(
     )
 
 
-def metrics(*, as_json: bool) -> None:
-    """Print the contract of every metric."""
-    found = contracts(load_models())
+def metrics(settings: Settings, *, as_json: bool) -> None:
+    """Print the contract of every metric, those of own models too."""
+    found = contracts(configured_models(settings))
     if as_json:
         print_json(
             {
@@ -177,6 +180,12 @@ def metrics(*, as_json: bool) -> None:
         rows,
         right=[False, True, False, False, False],
     )
+
+
+def documentation(folder: Path, own: Path | None) -> None:
+    """Write the data dictionary and the page of metrics; `own` is a folder of own models."""
+    for page in write_documentation(load_models(own=own), folder):
+        say(f"written: {relative(page)}")
 
 
 def _cause(restated: Restatement) -> str:

@@ -231,6 +231,8 @@ def _check(settings: Settings, *, as_json: bool) -> list[CheckResult]:
             )
             for row in result.sample[:2]:
                 say("    " + ", ".join(f"{column}={value}" for column, value in row.items()))
+        if failed:
+            say("  all of these rows, with reasons: ops.failing_rows of the warehouse")
     return checks
 
 

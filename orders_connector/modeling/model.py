@@ -10,6 +10,7 @@ depends on are the tables behind them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -30,20 +31,34 @@ from pydantic import (
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
+from orders_connector.modeling.keys import Carrier, copied_columns, why_not_in_slices
 from orders_connector.modeling.views import inline_views
 
-__all__ = ["Check", "Header", "Model", "load_models", "model_directory", "parse_model"]
+__all__ = [
+    "Check",
+    "Header",
+    "Model",
+    "load_models",
+    "model_directory",
+    "parse_model",
+    "read_header",
+]
 
 LAYERS = ("staging", "core", "marts")
+PUBLISHED = ("core", "marts")
 RAW_TABLE = "raw.order_payloads"
 # What a model may read besides models. Settings tables have no slices: when they change, their
 # readers are rebuilt.
 RAW_COLUMNS = {"version_id", "order_key"}
+RAW_CARRIER = Carrier(
+    columns=("version_id", "order_key", "source", "account", "order_id"), grain=("version_id",)
+)
 SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies", "ops.customer_map"}
 # State of operations, which changes without a refresh: only a view is never behind it.
 STATE_TABLES = {
     "ops.coverage",
     "ops.extractions",
+    "ops.failing_rows",
     "ops.loads",
     "ops.quarantine",
     "ops.reconciliation_days",
@@ -53,6 +68,12 @@ STATE_TABLES = {
 }
 
 Severity = Literal["error", "warn"]
+NEEDED = {
+    "relation": ("to", "columns"),
+    "formula": ("holds",),
+    "totals": ("by", "sum", "to"),
+    "volume": ("by", "count", "date"),
+}
 
 
 class _Strict(BaseModel):
@@ -60,15 +81,43 @@ class _Strict(BaseModel):
 
 
 class Check(_Strict):
-    """One promise of a model. `rule` is the kind, `name` is unique in the model."""
+    """One promise of a model. `rule` is the kind, `name` is unique in the model.
 
-    rule: Literal["unique", "not_null", "accepted_values", "relation", "formula"]
+    Attributes:
+        columns: Columns of this model that the rule is about.
+        by: Columns that name a group, for `totals` and `volume`.
+        to: The other model, for `relation` and `totals`.
+        sum: What `totals` adds up here; `their_sum` is what it adds up there, if not the same.
+        where: Rows that `totals` counts here; `their_where` those there.
+        count: The count that `volume` watches.
+        date: The day of it.
+    """
+
+    rule: Literal[
+        "unique", "not_null", "accepted_values", "relation", "formula", "totals", "volume"
+    ]
     name: str
     columns: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     to: str | None = None
     holds: str | None = None
+    by: tuple[str, ...] = ()
+    sum: str | None = None
+    where: str | None = None
+    their_sum: str | None = None
+    their_where: str | None = None
+    count: str | None = None
+    date: str | None = None
     severity: Severity = "error"
+
+    @model_validator(mode="after")
+    def _has_what_its_rule_needs(self) -> Check:
+        missing = [key for key in NEEDED.get(self.rule, ()) if not getattr(self, key)]
+        if missing:
+            raise ValueError(f"{self.rule} {self.name} lacks {', '.join(missing)}")
+        if self.rule == "volume" and not {"source", "account"} <= set(self.by):
+            raise ValueError(f"volume {self.name}: `by` names source and account at least")
+        return self
 
 
 class Example(_Strict):
@@ -117,6 +166,11 @@ def _check_from_yaml(entry: object) -> object:
         case "relation":
             name = f"belongs_to_{body.get('to', '').replace('.', '_')}"
             return {"rule": rule, "name": name, **body}
+        case "totals" | "volume" if isinstance(body, dict):
+            named = [body.get("count"), body.get("date")]
+            columns = [*(body.get("by") or []), *(column for column in named if column)]
+            severity = {"severity": "warn"} if rule == "volume" else {}
+            return {"rule": rule, "columns": columns, **severity, **body}
         case _:
             return {"rule": rule, **(body if isinstance(body, dict) else {})}
 
@@ -128,6 +182,7 @@ class Header(_Strict):
     grain: tuple[str, ...]
     refresh_key: str | None = None
     materialized: Literal["table", "view"] = "table"
+    published_as: Literal["table", "view"] = "table"
     columns: dict[str, str]
     checks: tuple[Annotated[Check, BeforeValidator(_check_from_yaml)], ...] = Field(default=())
     metrics: dict[str, Metric] = Field(default={})
@@ -152,15 +207,19 @@ class Model:
     """One SQL file: `name` is `<layer>.<file>`, the table it makes.
 
     Attributes:
-        select: The SELECT as written.
+        sql: The SELECT as written.
+        select: The same, parsed.
         inlined: The same over tables alone: with the SELECT of each view in the view's place.
+        views: The views it reads.
     """
 
     name: str
     path: Path
     header: Header
+    sql: str
     select: exp.Query
     inlined: exp.Query
+    views: tuple[Model, ...] = ()
 
     @property
     def layer(self) -> str:
@@ -188,6 +247,11 @@ class Model:
         return _tables_of(self.inlined)
 
     @cached_property
+    def tells_of_runs(self) -> bool:
+        """True when it shows what runs did, and so differs after equal runs of the same data."""
+        return bool(self.tables & STATE_TABLES - {"ops.coverage", "ops.quarantine"})
+
+    @cached_property
     def raw_sources(self) -> frozenset[str] | None:
         """Sources whose rows of the raw log the SELECT looks at; None when it looks at all."""
         raw = [table for table in self.inlined.find_all(exp.Table) if _name_of(table) == RAW_TABLE]
@@ -202,8 +266,9 @@ class Model:
     @cached_property
     def code_version(self) -> str:
         """Changes with the SELECT, its views or the way it is refreshed; comments do not count."""
-        sql = self.inlined.sql(dialect="duckdb", comments=False)
-        text = f"{sql}|{self.refresh_key}|{self.header.materialized}"
+        tokens = [f"{t.token_type}{t.text}" for t in sqlglot.tokenize(self.sql, read="duckdb")]
+        views = [view.code_version for view in self.views]
+        text = "|".join([*tokens, *views, str(self.refresh_key), self.header.materialized])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -240,6 +305,11 @@ def model_directory() -> Path:
     return packaged if packaged.is_dir() else package.parent / "sql"
 
 
+def read_header(text: str) -> object:
+    """Read the YAML of a header, by libyaml where it is there: it is ten times as quick."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+
 def parse_model(path: Path, layer: str) -> Model:
     """Read one model file; `inlined` knows no other model yet.
 
@@ -255,7 +325,7 @@ def parse_model(path: Path, layer: str) -> Model:
         )
     header_text, sql = text[2:].split("*/", 1)
     try:
-        header = Header.model_validate(yaml.safe_load(header_text))
+        header = Header.model_validate(read_header(header_text))
     except (yaml.YAMLError, ValidationError) as error:
         raise ModelError(f"{path.name}: the header cannot be read: {error}") from error
     try:
@@ -265,7 +335,7 @@ def parse_model(path: Path, layer: str) -> Model:
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise ModelError(f"{path.name}: a model is exactly one SELECT")
     select = statements[0]
-    model = Model(name=name, path=path, header=header, select=select, inlined=select)
+    model = Model(name, path, header, sql=sql.strip(), select=select, inlined=select)
     _refuse_disagreement(model)
     return model
 
@@ -288,25 +358,59 @@ def _refuse_disagreement(model: Model) -> None:
         )
 
 
-def load_models(directory: Path | None = None) -> dict[str, Model]:
-    """Read every model below `directory`, upstream before downstream.
+def load_models(directory: Path | None = None, *, own: Path | None = None) -> dict[str, Model]:
+    """Read every model below `directory` and below `own`, upstream before downstream.
+
+    Args:
+        directory: The models of the product; None for those that came with it.
+        own: Folder of the installation's own models, with the same folders below. What runs in an
+            installation takes them from `configured_models`.
 
     Raises:
-        ModelError: a file is wrong, an input is unknown, the models form a circle, or a refresh
-            key cannot work because an input does not carry it.
+        ModelError: a file is wrong or stands where it is not looked for, a name is taken, an input
+            is unknown, the models form a circle, or a refresh key cannot work.
     """
     directory = directory or model_directory()
-    files = tuple(
+    files = _files_below(directory)
+    if not files:
+        raise ModelError(f"no models below {directory}: expected staging/, core/ and marts/")
+    return dict(_models((*files, *(_own_files(own, files) if own else ()))))
+
+
+def _files_below(directory: Path) -> tuple[tuple[str, Path, str], ...]:
+    return tuple(
         (layer, path, path.read_text(encoding="utf-8"))
         for layer in LAYERS
         for path in sorted((directory / layer).glob("*.sql"))
     )
-    if not files:
-        raise ModelError(f"no models below {directory}: expected staging/, core/ and marts/")
-    return dict(_models(files))
 
 
-@lru_cache(maxsize=2)
+def _own_files(
+    folder: Path, product: tuple[tuple[str, Path, str], ...]
+) -> tuple[tuple[str, Path, str], ...]:
+    if not folder.is_dir():
+        raise ModelError(
+            f"there is no folder {folder} for own models. Make it, with marts/ below, or take "
+            "`folder` out of [models] in the configuration"
+        )
+    files = _files_below(folder)
+    found = {path for _, path, _ in files}
+    if lost := sorted(path for path in folder.rglob("*.sql") if path not in found):
+        raise ModelError(
+            f"{lost[0].relative_to(folder)}: a model of your own stands in staging/, core/ or "
+            f"marts/ directly below {folder}, which names its schema"
+        )
+    taken = {(layer, path.stem): path for layer, path, _ in product}
+    for layer, path, _ in files:
+        if (layer, path.stem) in taken:
+            raise ModelError(
+                f"{path}: {layer}.{path.stem} is a model of the product already, and other models "
+                "and readers rely on it. Choose another name; the new one may read it"
+            )
+    return files
+
+
+@lru_cache(maxsize=4)
 def _models(files: tuple[tuple[str, Path, str], ...]) -> dict[str, Model]:
     """Parse the files, again only when one of them changed: parsing takes half a second."""
     found = {model.name: model for layer, path, _ in files if (model := parse_model(path, layer))}
@@ -317,12 +421,29 @@ def _models(files: tuple[tuple[str, Path, str], ...]) -> dict[str, Model]:
         raise ModelError(f"models read each other in a circle: {error.args[1]}") from error
     views: dict[str, exp.Query] = {}
     for name in order:
-        model = found[name] = replace(found[name], inlined=inline_views(found[name].select, views))
+        model = found[name]
+        model = found[name] = replace(
+            model,
+            inlined=inline_views(model.select, views),
+            views=tuple(found[view] for view in sorted(model.inputs & views.keys())),
+        )
         if model.is_view:
             views[name] = model.inlined
     for model in found.values():
         _refuse_unknown_inputs(model, found)
+        _refuse_unpublished_inputs(model)
+        _refuse_unknown_partners(model, found)
+    _refuse_wrong_keys([found[name] for name in order])
     return {name: found[name] for name in order}
+
+
+def _refuse_unpublished_inputs(model: Model) -> None:
+    missing = [t for t in sorted(model.tables) if t.split(".")[0] not in PUBLISHED]
+    if model.header.published_as == "view" and (missing or not model.is_view):
+        raise ModelError(
+            f"{model.path.name}: published_as: view is for views over core and marts, which the "
+            f"copy for readers has; this one {f'reads {missing}' if missing else 'is a table'}"
+        )
 
 
 def _refuse_unknown_inputs(model: Model, models: dict[str, Model]) -> None:
@@ -349,3 +470,38 @@ def _refuse_unknown_inputs(model: Model, models: dict[str, Model]) -> None:
                 "such column, so the engine cannot tell which of its rows a slice needs. Choose a "
                 "key that every input carries, or leave refresh_key out to rebuild in full"
             )
+
+
+def _refuse_unknown_partners(model: Model, models: dict[str, Model]) -> None:
+    for check in model.header.checks:
+        if check.rule not in ("relation", "totals"):
+            continue
+        there = models.get(str(check.to))
+        if there is None:
+            raise ModelError(
+                f"{model.path.name}: the check {check.name} names {check.to}, which is no model"
+            )
+        if lacking := set(check.by or check.columns) - set(there.columns):
+            raise ModelError(
+                f"{model.path.name}: the check {check.name} cannot work: {check.to} has no "
+                f"{', '.join(sorted(lacking))}"
+            )
+
+
+def _refuse_wrong_keys(models: Iterable[Model]) -> None:
+    """Refuse a model whose slices would depend on other slices; upstream first."""
+    carriers = {RAW_TABLE: RAW_CARRIER}
+    for model in models:
+        if model.is_view:
+            continue
+        key = model.refresh_key
+        if key and (reason := why_not_in_slices(model.inlined, key, carriers)):
+            raise ModelError(
+                f"{model.path.name}: refresh_key {key} cannot work: {reason}. Or leave refresh_key "
+                "out to rebuild in full"
+            )
+        carriers[model.name] = Carrier(
+            columns=model.columns,
+            grain=model.header.grain,
+            copies=copied_columns(model.inlined, carriers),
+        )

@@ -41,17 +41,21 @@ checks:
   - relation: {columns: [source, account, order_id], to: core.orders}
   - formula: {name: line_net_is_gross_less_discount, holds: "net_minor = gross_minor - discount_minor", severity: warn}
   - formula: {name: net_revenue_is_net_less_its_share, holds: "net_revenue_minor = net_minor - order_discount_share_minor"}
+  # No source promises that lines add up to the amount of the order; but what is taken off them does.
   - totals:
-      name: lines_less_discounts_are_the_order
+      name: discounts_of_lines_are_those_of_the_order
       by: [source, account, order_id]
-      sum: net_revenue_minor
-      where: gives_money and not is_kit_component and net_revenue_minor is not null
+      sum: gross_minor - net_revenue_minor
+      where: >-
+        not is_kit_component and order_key in (
+        select i.order_key from core.order_items as i where i.gives_money and not i.is_kit_component
+        group by i.order_key having count(*) = count(i.gross_minor - i.net_revenue_minor))
       to: core.orders
-      their_sum: net_minor
+      their_sum: gross_minor - net_minor
       their_where: >-
-        (source, account, order_id) in (
-        select (i.source, i.account, i.order_id) from core.order_items as i
-        where i.gives_money and not i.is_kit_component and i.net_revenue_minor is not null)
+        order_key in (
+        select i.order_key from core.order_items as i where i.gives_money and not i.is_kit_component
+        group by i.order_key having count(*) = count(i.gross_minor - i.net_revenue_minor))
       severity: warn
 */
 select

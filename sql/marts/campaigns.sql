@@ -28,6 +28,11 @@ checks:
   - not_null: [campaign_id, currency, redemptions, orders, discount_minor, net_revenue_minor]
   - formula: {name: redemptions_stand_or_are_rolled_back, holds: "net_redemptions + rollbacks = redemptions"}
   - formula: {name: recognised_orders_are_orders, holds: "orders_recognised <= orders and customers <= orders_recognised and new_customers <= customers"}
+metrics:
+  campaign_redemptions: {column: redemptions, version: 1, counts: redemptions on orders in any status, holds: "net_redemptions + rollbacks = redemptions", example: {is: null, where: "true"}}
+  campaign_orders: {column: orders_recognised, version: 1, counts: recognised orders on which an incentive of the campaign stands, holds: "orders_recognised <= orders", example: {is: null, where: "true"}}
+  campaign_discount: {column: discount_minor, version: 1, counts: recognised orders on which an incentive of the campaign stands, holds: "orders_recognised > 0 or discount_minor = 0", example: {is: null, where: "true"}}
+  campaign_net_revenue: {column: net_revenue_minor, version: 1, counts: "recognised orders, each once per campaign", holds: "orders_recognised > 0 or net_revenue_minor = 0", example: {is: null, where: "true"}, differs: "Not additive over campaigns; a source's report may count an order once per redemption."}
 */
 select
     p.source,

@@ -30,6 +30,10 @@ checks:
   - unique: [source, account, cohort_month, month_number, currency]
   - not_null: [cohort_month, month_number, currency, customers, active_customers, retention]
   - formula: {name: nobody_is_retained_twice, holds: "retention between 0 and 1 and (month_number > 0 or retention = 1)"}
+metrics:
+  cohort_retention: {column: retention, version: 1, counts: customers of the cohort, holds: "retention between 0 and 1", example: {is: 1, where: "cohort_month = '2026-03-01' and month_number = 0"}}
+  cohort_revenue_retention: {column: revenue_retention, version: 1, counts: recognised orders of the cohort, holds: "revenue_retention is null or gives_money", example: {is: 1, where: "cohort_month = '2026-03-01' and month_number = 0"}}
+  cohort_lifetime_value: {column: ltv_minor, version: 1, counts: recognised orders of the cohort up to the month, holds: "ltv_minor is null or gives_money", example: {is: 35313.5, where: "cohort_month = '2026-03-01' and month_number = 0"}, differs: "What was bought so far; nothing is predicted."}
 */
 select
     f.source,

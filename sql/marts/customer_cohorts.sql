@@ -27,6 +27,10 @@ checks:
   - formula: {name: active_customers_have_orders, holds: "active_customers >= 1 and orders_recognised >= active_customers and cumulative_orders >= orders_recognised"}
   - formula: {name: revenue_is_known_where_the_source_gives_money, holds: "(net_revenue_minor is not null) = gives_money and (cumulative_net_minor is not null) = gives_money"}
   - formula: {name: month_0_begins_the_sum, holds: "month_number > 0 or (cumulative_orders = orders_recognised and cumulative_net_minor is not distinct from net_revenue_minor)"}
+metrics:
+  cohort_customers: {column: customers, version: 1, counts: customers by the month of their first recognised order, holds: "customers >= active_customers", example: {is: 2, where: "cohort_month = '2026-03-01' and month_number = 0"}}
+  cohort_active_customers: {column: active_customers, version: 1, counts: customers of the cohort with a recognised order in the month, holds: "month_number > 0 or active_customers = customers", example: {is: 2, where: "cohort_month = '2026-03-01' and month_number = 0"}}
+  cohort_net_revenue: {column: net_revenue_minor, version: 1, counts: recognised orders of the cohort in the month, holds: "(net_revenue_minor is not null) = gives_money", example: {is: 70627, where: "cohort_month = '2026-03-01' and month_number = 0"}}
 */
 select
     c.source,

@@ -30,6 +30,11 @@ columns:
 checks:
   - unique: [source, account, customer_key, currency]
   - accepted_values: {segment: [champions, loyal, new, promising, needs_attention, cannot_lose, at_risk, hibernating, lost]}
+metrics:
+  customer_recency_score: {column: recency_score, version: 1, counts: customers with a recognised order, holds: "recency_score between 1 and 5", example: {is: 1, where: "customer_key = 'cust_1'"}}
+  customer_frequency_score: {column: frequency_score, version: 1, counts: customers with a recognised order, holds: "frequency_score between 1 and 5", example: {is: 3, where: "customer_key = 'cust_1'"}}
+  customer_monetary_score: {column: monetary_score, version: 1, counts: customers with a recognised order, holds: "monetary_score is null or (gives_money and monetary_score between 1 and 5)", example: {is: 1, where: "customer_key = 'cust_1'"}}
+  top_decile_share: {column: top_decile_share, version: 1, counts: customers with a recognised order, holds: "top_decile_share is null or gives_money", example: {is: 0.9124, where: "customer_key = 'cust_1'"}}
 */
 select
     s.source,

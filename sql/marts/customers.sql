@@ -43,6 +43,12 @@ checks:
   - formula: {name: money_is_known_where_the_source_gives_money, holds: "(gross_revenue_minor is not null) = gives_money and (discounts_minor is not null) = gives_money and (net_revenue_minor is not null) = gives_money and (cancelled_value_minor is not null) = gives_money and (orders_cancelled is not null) = gives_money"}
   - formula: {name: nothing_else_is_known_without_money, holds: "gives_money or (coalesce(refunds_minor, net_after_refunds_minor, average_order_net_minor, orders_discounted) is null and is_discount_only is null)"}
   - formula: {name: gross_less_discounts_is_net, holds: "gross_revenue_minor - discounts_minor = net_revenue_minor", severity: warn}
+metrics:
+  customer_orders: {column: orders_recognised, version: 1, counts: recognised orders of the customer, holds: "orders_recognised <= orders_placed", example: {is: 2, where: "customer_key = 'cust_1'"}}
+  customer_net_revenue: {column: net_revenue_minor, version: 1, counts: recognised orders of the customer, holds: "(net_revenue_minor is not null) = gives_money", example: {is: 6187, where: "customer_key = 'cust_1'"}}
+  customer_discounts: {column: discounts_minor, version: 1, counts: recognised orders of the customer, holds: "(discounts_minor is not null) = gives_money", example: {is: 1513, where: "customer_key = 'cust_1'"}}
+  customer_average_order_net: {column: average_order_net_minor, version: 1, counts: recognised orders of the customer, holds: "average_order_net_minor is null or (gives_money and orders_recognised > 0)", example: {is: 3094, where: "customer_key = 'cust_1'"}}
+  customer_median_gap_days: {column: median_gap_days, version: 1, counts: recognised orders of the customer, holds: "(median_gap_days is not null) = (orders_recognised > 1)", example: {is: 1, where: "customer_key = 'cust_1'"}}
 */
 select
     r.source,

@@ -34,6 +34,12 @@ checks:
   - formula: {name: customers_split_is_complete, holds: "new_customers + returning_customers = customers and returning_customers >= 0"}
   - formula: {name: money_is_known_where_the_source_gives_money, holds: "(new_customer_net_minor is not null) = gives_money and (returning_customer_net_minor is not null) = gives_money and (guest_net_minor is not null) = gives_money"}
   - formula: {name: discounts_are_known_where_the_source_gives_money, holds: "(new_customer_discount_minor is not null) = gives_money and (returning_customer_discount_minor is not null) = gives_money and (guest_discount_minor is not null) = gives_money"}
+metrics:
+  new_customers: {column: new_customers, version: 1, counts: recognised orders of known customers, holds: "new_customers <= customers", example: {is: 1}}
+  returning_customers: {column: returning_customers, version: 1, counts: recognised orders of known customers, holds: "new_customers + returning_customers = customers", example: {is: 1}, differs: "Not additive over days."}
+  new_customer_discount: {column: new_customer_discount_minor, version: 1, counts: recognised orders that are their customer's first, holds: "(new_customer_discount_minor is not null) = gives_money", example: {is: 7160}}
+  returning_customer_discount: {column: returning_customer_discount_minor, version: 1, counts: later recognised orders, holds: "(returning_customer_discount_minor is not null) = gives_money", example: {is: 0}}
+  rebill_orders: {column: rebill_orders, version: 1, counts: recognised orders that a subscription placed, holds: "rebill_orders is null or rebill_orders <= orders_recognised", example: {is: null}}
 */
 select
     o.source,

@@ -31,6 +31,13 @@ checks:
   - formula: {name: no_step_has_more_orders_than_were_placed, holds: "orders_ever_paid <= orders_placed and orders_ever_fulfilled <= orders_placed and orders_ever_cancelled <= orders_placed and orders_ever_recognised <= orders_placed and orders_reversed <= orders_ever_recognised"}
   - formula: {name: steps_are_known_where_the_source_gives_money, holds: "(orders_ever_paid is not null) = gives_money and (orders_ever_fulfilled is not null) = gives_money and (orders_ever_cancelled is not null) = gives_money and (orders_reversed is not null) = gives_money"}
   - formula: {name: amounts_are_known_where_the_source_gives_money, holds: "(placed_gross_minor is not null) = gives_money and (cancelled_gross_minor is not null) = gives_money and (reversed_net_minor is not null) = gives_money"}
+metrics:
+  orders_ever_paid: {column: orders_ever_paid, version: 1, counts: orders placed, holds: "orders_ever_paid <= orders_placed", example: {is: 1}, differs: "A fulfilled order that no version showed paid is not in it."}
+  orders_ever_fulfilled: {column: orders_ever_fulfilled, version: 1, counts: orders placed, holds: "orders_ever_fulfilled <= orders_placed", example: {is: 1}}
+  orders_ever_cancelled: {column: orders_ever_cancelled, version: 1, counts: orders placed, holds: "orders_ever_cancelled <= orders_placed", example: {is: 1}}
+  orders_ever_recognised: {column: orders_ever_recognised, version: 1, counts: orders placed, holds: "orders_ever_recognised <= orders_placed", example: {is: 2}}
+  orders_reversed: {column: orders_reversed, version: 1, counts: orders that once were recognised, holds: "orders_reversed <= orders_ever_recognised", example: {is: 0}}
+  reversed_net: {column: reversed_net_minor, version: 1, counts: orders that once were recognised, holds: "(reversed_net_minor is not null) = gives_money", example: {is: 0}}
 */
 select
     g.source,

@@ -28,6 +28,12 @@ checks:
   - formula: {name: a_license_is_a_trial_or_normal, holds: "trial_licenses + normal_licenses = licenses"}
   - formula: {name: licenses_are_known_unless_no_order_tells, holds: "(licenses is null) = (orders_placed > 0 and orders_without_licenses = orders_placed)"}
   - formula: {name: no_more_convert_than_try, holds: "trial_customers_converted <= trial_customers and trial_customers <= trial_orders"}
+metrics:
+  orders_issued: {column: issued_orders, version: 1, counts: orders placed that are no trials, holds: "trial_orders + issued_orders = orders_placed", example: {is: null}}
+  licenses: {column: licenses, version: 1, counts: licenses on orders placed, holds: "licenses is null or licenses >= 0", example: {is: null}}
+  licenses_active: {column: licenses_active, version: 1, counts: licenses on orders placed, holds: "licenses_active is null or licenses_active <= licenses", example: {is: null}}
+  trial_customers: {column: trial_customers, version: 1, counts: trials of known customers, holds: "trial_customers <= trial_orders", example: {is: null}}
+  trial_customers_converted: {column: trial_customers_converted, version: 1, counts: trials of known customers, holds: "trial_customers_converted <= trial_customers", example: {is: null}, differs: "Any later order in earnest counts, of whatever product; recent days have had less time."}
 */
 select
     o.source,

@@ -44,6 +44,13 @@ checks:
   - totals: {name: gross_revenue_is_that_of_the_day, by: [source, account, order_date, currency], sum: gross_minor, to: marts.daily_revenue, their_sum: gross_revenue_minor}
   - totals: {name: discounts_are_those_of_the_day, by: [source, account, order_date, currency], sum: item_discount_minor + order_discount_minor, to: marts.daily_revenue, their_sum: discounts_minor}
   - totals: {name: cancelled_value_is_that_of_the_day, by: [source, account, order_date, currency], sum: cancelled_gross_minor, to: marts.daily_revenue, their_sum: cancelled_value_minor}
+metrics:
+  product_units: {column: units, version: 1, counts: recognised lines of the product, holds: "units is null or kind = 'product'", example: {is: 2, where: "order_date = '2026-03-03' and kind = 'product'"}}
+  product_gross_revenue: {column: gross_minor, version: 1, counts: recognised lines of the product, holds: "(gross_minor is not null) = gives_money", example: {is: 76600, where: "order_date = '2026-03-03' and kind = 'product'"}}
+  product_order_discount: {column: order_discount_minor, version: 1, counts: recognised lines of the product, holds: "(order_discount_minor is not null) = gives_money", example: {is: 0, where: "order_date = '2026-03-03' and kind = 'product'"}}
+  product_net_revenue: {column: net_revenue_minor, version: 1, counts: recognised lines of the product, holds: "(net_revenue_minor is not null) = gives_money", example: {is: 76600, where: "order_date = '2026-03-03' and kind = 'product'"}, differs: "After its share of order discounts; a source that does not split these shows more."}
+  product_buyers: {column: buyers, version: 1, counts: recognised orders of known customers with the product, holds: "buyers + guest_orders <= orders_recognised", example: {is: 2, where: "order_date = '2026-03-03' and kind = 'product'"}, differs: "Not additive over days or products."}
+  product_orders_placed: {column: orders_placed, version: 1, counts: placed orders with the product, holds: "orders_recognised <= orders_placed", example: {is: 4, where: "order_date = '2026-03-03' and kind = 'product'"}}
 */
 with days as (
     select

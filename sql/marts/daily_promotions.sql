@@ -31,6 +31,12 @@ checks:
   - formula: {name: redemptions_stand_or_are_rolled_back, holds: "net_redemptions + rollbacks = redemptions"}
   - formula: {name: recognised_orders_are_orders, holds: "orders_recognised <= orders and customers <= orders_recognised and new_customers <= customers"}
   - totals: {name: discounts_are_those_of_the_day, by: [source, account, order_date, currency], sum: discount_minor, where: discount_minor is not null, to: marts.daily_discounts, their_sum: total_discount_minor, their_where: total_discount_minor is not null}
+metrics:
+  promotion_redemptions: {column: redemptions, version: 1, counts: redemptions on orders in any status, holds: "net_redemptions + rollbacks = redemptions", example: {is: 0, where: "order_date = '2026-03-03' and promotion_key = '(unattributed)'"}, differs: "A day is that of the order; a source's report shows the day of the redemption, and failed ones too."}
+  promotion_orders: {column: orders_recognised, version: 1, counts: recognised orders on which the promotion stands, holds: "orders_recognised <= orders", example: {is: 1, where: "order_date = '2026-03-03' and promotion_key = '(unattributed)'"}}
+  promotion_discount: {column: discount_minor, version: 1, counts: recognised orders on which the promotion stands, holds: "discount_minor is not null or kind <> '(unattributed)' or orders_recognised = 0", example: {is: 7160, where: "order_date = '2026-03-03' and promotion_key = '(unattributed)'"}, differs: "Split equally where an order has several promotions."}
+  promotion_net_revenue: {column: net_revenue_minor, version: 1, counts: recognised orders on which the promotion stands, holds: "orders_recognised > 0 or net_revenue_minor = 0", example: {is: 64440, where: "order_date = '2026-03-03' and promotion_key = '(unattributed)'"}, differs: "Of the whole order; not additive over promotions."}
+  promotion_new_customers: {column: new_customers, version: 1, counts: recognised orders on which the promotion stands, holds: "new_customers <= customers", example: {is: 1, where: "order_date = '2026-03-03' and promotion_key = '(unattributed)'"}}
 */
 select
     p.source,

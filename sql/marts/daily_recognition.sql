@@ -24,6 +24,11 @@ checks:
   - not_null: [recognition_date, currency, gives_money, orders_recognised, orders_adjusted, orders_reversed]
   - formula: {name: movement_is_the_sum_of_its_parts, holds: "net_movement_minor = recognised_minor + adjusted_minor - reversed_minor"}
   - formula: {name: amounts_are_known_where_the_source_gives_money, holds: "(recognised_minor is not null) = gives_money and (adjusted_minor is not null) = gives_money and (reversed_minor is not null) = gives_money"}
+metrics:
+  revenue_recognised: {column: recognised_minor, version: 1, counts: orders that began to count that day, holds: "(recognised_minor is not null) = gives_money", example: {is: 69440, where: "recognition_date = '2026-03-03'"}, differs: "By the day it was seen; net_revenue is by the day of the order."}
+  revenue_adjusted: {column: adjusted_minor, version: 1, counts: orders whose amount changed while they counted, holds: "(adjusted_minor is not null) = gives_money", example: {is: 0, where: "recognition_date = '2026-03-03'"}}
+  revenue_reversed: {column: reversed_minor, version: 1, counts: orders that stopped to count that day, holds: "(reversed_minor is not null) = gives_money", example: {is: 0, where: "recognition_date = '2026-03-03'"}}
+  revenue_movement: {column: net_movement_minor, version: 1, counts: all three together, holds: "net_movement_minor = recognised_minor + adjusted_minor - reversed_minor", example: {is: 69440, where: "recognition_date = '2026-03-03'"}}
 */
 select
     m.source,

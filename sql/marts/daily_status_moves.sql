@@ -24,6 +24,9 @@ checks:
   - accepted_values: {status: [created, pending, quote, paid, fulfilled, cancelled, other, unknown]}
   - formula: {name: change_is_entered_less_left, holds: "orders_change = orders_entered - orders_left"}
   - formula: {name: amounts_are_known_where_the_source_gives_money, holds: "(gross_change_minor is not null) = gives_money and (net_change_minor is not null) = gives_money"}
+metrics:
+  orders_entered_status: {column: orders_entered, version: 1, counts: "placed orders, by the day they came into the status", holds: "orders_entered >= 0", example: {is: 1, where: "move_date = '2026-03-03' and status = 'paid'"}}
+  orders_left_status: {column: orders_left, version: 1, counts: "placed orders, by the day they left the status", holds: "orders_change = orders_entered - orders_left", example: {is: 0, where: "move_date = '2026-03-03' and status = 'paid'"}}
 */
 select
     m.source,

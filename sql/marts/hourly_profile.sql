@@ -25,6 +25,9 @@ checks:
   - unique: [source, account, order_month, weekday, order_hour, currency]
   - not_null: [order_month, weekday, order_hour, currency, days, orders_placed]
   - formula: {name: weekdays_and_hours_exist, holds: "weekday between 1 and 7 and order_hour between 0 and 23 and days between 1 and 5"}
+metrics:
+  orders_per_weekday_hour: {column: orders_recognised_per_day, version: 1, counts: recognised orders whose hour is known, holds: "orders_recognised_per_day >= 0", example: {is: 1, where: "order_month = '2026-03-01' and weekday = 2 and order_hour = 0"}}
+  net_revenue_per_weekday_hour: {column: net_revenue_minor_per_day, version: 1, counts: recognised orders whose hour is known, holds: "net_revenue_minor_per_day is null or gives_money", example: {is: 64440, where: "order_month = '2026-03-01' and weekday = 2 and order_hour = 0"}}
 */
 select
     h.source,

@@ -22,6 +22,9 @@ checks:
   - not_null: [order_date, currency, gives_money, orders_placed, orders_recognised]
   - formula: {name: an_hour_is_one_of_the_day, holds: "order_hour is null or order_hour between 0 and 23"}
   - formula: {name: revenue_is_known_where_the_source_gives_money, holds: "(net_revenue_minor is not null) = gives_money and (gross_revenue_minor is not null) = gives_money"}
+metrics:
+  orders_of_hour: {column: orders_recognised, version: 1, counts: recognised orders, holds: "orders_recognised >= 0", example: {is: 1, where: "order_date = '2026-03-03' and order_hour = 0"}}
+  net_revenue_of_hour: {column: net_revenue_minor, version: 1, counts: recognised orders, holds: "(net_revenue_minor is not null) = gives_money", example: {is: 64440, where: "order_date = '2026-03-03' and order_hour = 0"}}
 */
 select
     o.source,

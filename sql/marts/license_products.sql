@@ -24,6 +24,9 @@ checks:
   - unique: [source, account, order_date, product_id]
   - not_null: [order_date, licenses]
   - formula: {name: types_add_up, holds: "perpetual + time_limited + subscription + consumption + other_type = licenses"}
+metrics:
+  product_licenses: {column: licenses, version: 1, counts: licenses on orders placed, holds: "perpetual + time_limited + subscription + consumption + other_type = licenses", example: {is: null}}
+  product_trial_licenses: {column: trial_licenses, version: 1, counts: licenses on orders placed, holds: "trial_licenses <= licenses", example: {is: null}}
 */
 select
     l.source,

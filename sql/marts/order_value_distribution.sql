@@ -29,6 +29,11 @@ checks:
   - not_null: [order_month, currency, bucket_no, bucket_to_minor, orders, net_minor, p50_net_minor]
   - formula: {name: amounts_lie_in_their_bucket, holds: "max_net_minor < bucket_to_minor and (bucket_from_minor is null or min_net_minor >= bucket_from_minor)"}
   - formula: {name: quantiles_rise, holds: "p25_net_minor <= p50_net_minor and p50_net_minor <= p75_net_minor and p75_net_minor <= p90_net_minor and p90_net_minor <= p99_net_minor"}
+metrics:
+  orders_by_value: {column: orders, version: 1, counts: recognised orders of the bucket, holds: "orders between 1 and orders_of_month", example: {is: 1, where: "order_month = '2026-03-01' and bucket_no = 13"}}
+  net_revenue_by_value: {column: net_minor, version: 1, counts: recognised orders of the bucket, holds: "min_net_minor < 0 or net_minor >= max_net_minor", example: {is: 5000, where: "order_month = '2026-03-01' and bucket_no = 13"}}
+  median_order_of_month: {column: p50_net_minor, version: 1, counts: recognised orders of the month, holds: "p50_net_minor between p25_net_minor and p75_net_minor", example: {is: 5000, where: "order_month = '2026-03-01' and bucket_no = 13"}}
+  p90_order_of_month: {column: p90_net_minor, version: 1, counts: recognised orders of the month, holds: "p90_net_minor between p75_net_minor and p99_net_minor", example: {is: 64440, where: "order_month = '2026-03-01' and bucket_no = 13"}}
 */
 select
     g.source,

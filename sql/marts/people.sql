@@ -19,6 +19,9 @@ checks:
   - unique: [person_key, currency]
   - not_null: [person_key, currency, gives_money]
   - formula: {name: revenue_is_known_where_a_source_gives_money, holds: "(net_revenue_minor is not null) = gives_money"}
+metrics:
+  person_accounts: {column: accounts, version: 1, counts: recognised orders of customers whom the map names, holds: "accounts >= 1", example: {is: null, where: "true"}}
+  person_net_revenue: {column: net_revenue_minor, version: 1, counts: recognised orders of customers whom the map names, holds: "(net_revenue_minor is not null) = gives_money", example: {is: null, where: "true"}}
 */
 select
     m.person_key,

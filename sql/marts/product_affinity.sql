@@ -15,6 +15,10 @@ columns:
   confidence_a_to_b: Baskets with both over baskets with product_a.
   confidence_b_to_a: Baskets with both over baskets with product_b.
   lift: Support over the product of both single supports.
+metrics:
+  pair_support: {column: support, version: 1, counts: baskets of the month, holds: "support > 0 and support <= 1", example: {is: null, where: "order_month = '2026-03-01'"}}
+  pair_confidence: {column: confidence_a_to_b, version: 1, counts: baskets of the month with product_a, holds: "confidence_a_to_b > 0 and confidence_a_to_b <= 1", example: {is: null, where: "order_month = '2026-03-01'"}}
+  pair_lift: {column: lift, version: 1, counts: baskets of the month, holds: "lift > 0", example: {is: null, where: "order_month = '2026-03-01'"}}
 */
 select
     p.source,

@@ -21,6 +21,9 @@ checks:
   - not_null: [order_month, product_a, product_b, orders_together, orders_a, orders_b, baskets]
   - formula: {name: each_pair_stands_once, holds: "product_a < product_b"}
   - formula: {name: together_is_part_of_each, holds: "orders_together <= orders_a and orders_together <= orders_b and orders_a <= baskets and orders_b <= baskets"}
+metrics:
+  orders_with_both_products: {column: orders_together, version: 1, counts: baskets of the month, holds: "orders_together between 1 and orders_a and orders_together <= orders_b", example: {is: null, where: "order_month = '2026-03-01'"}}
+  baskets_of_month: {column: baskets, version: 1, counts: recognised orders with 1 to 50 products, holds: "baskets >= orders_a and baskets >= orders_b", example: {is: null, where: "order_month = '2026-03-01'"}}
 */
 with basket_products as (
     select

@@ -26,6 +26,11 @@ columns:
   attach_rate: Orders with the product over all recognised orders of the account in this currency whose lines are known.
   units_per_order: Units over orders with the product.
   refunded_unit_share: Refunded units over units; NULL when the source knows no refunds.
+metrics:
+  product_revenue_rank: {column: revenue_rank, version: 1, counts: products of the account and currency, holds: "revenue_rank >= 1", example: {is: 1, where: "product_key = '(unknown)'"}}
+  product_attach_rate: {column: attach_rate, version: 1, counts: recognised orders whose lines are known, holds: "attach_rate >= 0", example: {is: 1, where: "product_key = '(unknown)'"}}
+  product_repeat_buyer_share: {column: repeat_buyer_share, version: 1, counts: known customers with a recognised order of the product, holds: "repeat_buyer_share between 0 and 1", example: {is: 0.5, where: "product_key = '(unknown)'"}}
+  product_cancel_rate: {column: cancel_rate, version: 1, counts: placed orders with the product, holds: "cancel_rate between 0 and 1", example: {is: 0.2, where: "product_key = '(unknown)'"}}
 */
 select
     r.source,

@@ -40,6 +40,11 @@ checks:
   - formula: {name: gross_less_discounts_is_net, holds: "gross_minor - item_discount_minor - order_discount_minor = net_revenue_minor", severity: warn}
   - formula: {name: no_more_buyers_than_orders, holds: "repeat_buyers <= buyers and buyers + repeat_buyers + guest_orders <= orders_recognised"}
   - totals: {name: revenue_is_that_of_all_days, by: [source, account, product_key, currency], sum: net_revenue_minor, to: marts.daily_products, their_where: "kind = 'product'"}
+metrics:
+  product_net_revenue_so_far: {column: net_revenue_minor, version: 1, counts: all recognised lines of the product, holds: "(net_revenue_minor is not null) = gives_money", example: {is: 78057, where: "product_key = '(unknown)'"}}
+  product_units_so_far: {column: units, version: 1, counts: all recognised lines of the product, holds: "units is null or orders_placed > 0", example: {is: 3, where: "product_key = '(unknown)'"}}
+  product_buyers_so_far: {column: buyers, version: 1, counts: known customers with a recognised order of the product, holds: "buyers + guest_orders <= orders_recognised", example: {is: 2, where: "product_key = '(unknown)'"}}
+  product_repeat_buyers: {column: repeat_buyers, version: 1, counts: known customers with more than one recognised order of the product, holds: "repeat_buyers <= buyers", example: {is: 1, where: "product_key = '(unknown)'"}}
 */
 select
     p.source,

@@ -23,6 +23,10 @@ columns:
   first_order_share: Orders that are their customer's first over recognised orders of known customers.
   discount_per_new_customer: Discount for each first order, major units.
   shared_discount_share: Part of the discount that was split between several incentives.
+metrics:
+  promotion_rollback_rate: {column: rollback_rate, version: 1, counts: redemptions on orders in any status, holds: "rollback_rate between 0 and 1", example: {is: null, where: "true"}}
+  promotion_revenue_per_discount: {column: revenue_per_discount, version: 1, counts: recognised orders on which the promotion stands, holds: "revenue_per_discount is null or orders_recognised > 0", example: {is: null, where: "true"}, differs: "Revenue influenced, not caused."}
+  promotion_first_order_share: {column: first_order_share, version: 1, counts: recognised orders of known customers on which the promotion stands, holds: "first_order_share between 0 and 1", example: {is: null, where: "true"}}
 */
 select
     p.source,

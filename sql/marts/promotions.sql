@@ -34,6 +34,11 @@ checks:
   - formula: {name: recognised_orders_are_orders, holds: "orders_recognised <= orders and customers + guest_orders <= orders_recognised and new_customers <= customers"}
   - totals: {name: redemptions_are_those_of_all_days, by: [source, account, promotion_key, currency], sum: redemptions, to: marts.daily_promotions, their_where: "promotion_key <> '(unattributed)'"}
   - totals: {name: discounts_are_those_of_all_days, by: [source, account, promotion_key, currency], sum: discount_minor, to: marts.daily_promotions, their_sum: "coalesce(discount_minor, 0)", their_where: "promotion_key <> '(unattributed)'"}
+metrics:
+  promotion_redemptions_so_far: {column: redemptions, version: 1, counts: redemptions on orders in any status, holds: "net_redemptions + rollbacks = redemptions", example: {is: null, where: "true"}}
+  promotion_orders_so_far: {column: orders_recognised, version: 1, counts: recognised orders on which the promotion stands, holds: "orders_recognised <= orders", example: {is: null, where: "true"}}
+  promotion_discount_so_far: {column: discount_minor, version: 1, counts: recognised orders on which the promotion stands, holds: "orders_recognised > 0 or discount_minor = 0", example: {is: null, where: "true"}}
+  promotion_discount_shared: {column: shared_discount_minor, version: 1, counts: recognised orders with several promotions, holds: "orders_recognised > 0 or shared_discount_minor = 0", example: {is: null, where: "true"}}
 */
 select
     p.source,

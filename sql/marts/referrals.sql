@@ -29,6 +29,9 @@ checks:
   - not_null: [referrer_id, currency, gives_money, referred_orders_placed, referred_orders]
   - formula: {name: parts_are_no_more_than_all, holds: "referred_orders <= referred_orders_placed and guest_orders + self_referred_orders <= referred_orders and customers + guest_orders <= referred_orders and new_customers <= customers"}
   - formula: {name: money_is_known_where_the_source_gives_money, holds: "(gross_revenue_minor is not null) = gives_money and (discounts_minor is not null) = gives_money and (net_revenue_minor is not null) = gives_money and (new_customer_net_minor is not null) = gives_money"}
+metrics:
+  referred_orders: {column: referred_orders, version: 1, counts: recognised orders that name the referrer, holds: "referred_orders <= referred_orders_placed", example: {is: null, where: "true"}}
+  referred_net_revenue: {column: net_revenue_minor, version: 1, counts: recognised orders that name the referrer, holds: "(net_revenue_minor is not null) = gives_money", example: {is: null, where: "true"}}
 */
 select
     o.source,

@@ -31,6 +31,10 @@ checks:
   - not_null: [currency, period, period_start, period_end, is_partial, gives_money, orders_recognised]
   - accepted_values: {period: [day, week, month, quarter, year]}
   - formula: {name: revenue_is_known_where_the_source_gives_money, holds: "(net_revenue_minor is not null) = gives_money and (gross_revenue_minor is not null) = gives_money"}
+metrics:
+  net_revenue_growth: {column: net_revenue_growth, version: 1, counts: recognised orders, holds: "net_revenue_growth is null or gives_money", example: {is: 57.50042, where: "period = 'day' and period_start = '2026-03-03'"}}
+  recognised_orders_growth: {column: orders_recognised_growth, version: 1, counts: recognised orders, holds: "orders_recognised_growth >= -1", example: {is: 1, where: "period = 'day' and period_start = '2026-03-03'"}}
+  net_revenue_growth_on_year: {column: net_revenue_growth_year, version: 1, counts: recognised orders, holds: "net_revenue_growth_year is null or gives_money", example: {is: null, where: "period = 'day' and period_start = '2026-03-03'"}}
 */
 with totals as (
     select

@@ -32,6 +32,12 @@ columns:
 checks:
   - unique: [source, account, cohort_month, currency]
   - formula: {name: customers_and_shares_are_possible, holds: "customers_with_second + customers_waiting = customers and followed_90 <= followed_60 and followed_60 <= followed_30 and followed_30 <= customers and coalesce(share_within_30, 0) between 0 and 1 and coalesce(estimated_share_30, 0) between 0 and 1 and coalesce(estimated_share_30 <= estimated_share_60, true) and coalesce(estimated_share_60 <= estimated_share_90, true)"}
+metrics:
+  customers_with_second_order: {column: customers_with_second, version: 1, counts: customers of the cohort, holds: "customers_with_second + customers_waiting = customers", example: {is: 1, where: "cohort_month = '2026-03-01'"}}
+  median_days_to_second_order: {column: median_days_to_second, version: 1, counts: customers of the cohort with a second order, holds: "(median_days_to_second is not null) = (customers_with_second > 0)", example: {is: 1, where: "cohort_month = '2026-03-01'"}, differs: "Too short for a young cohort: who has not come back yet is not in it."}
+  second_order_share_30_days: {column: share_within_30, version: 1, counts: customers followed for 30 days, holds: "share_within_30 between 0 and 1", example: {is: null, where: "cohort_month = '2026-03-01'"}}
+  second_order_share_90_days: {column: share_within_90, version: 1, counts: customers followed for 90 days, holds: "share_within_90 between 0 and 1", example: {is: null, where: "cohort_month = '2026-03-01'"}}
+  second_order_estimate_90_days: {column: estimated_share_90, version: 1, counts: "all customers of the cohort, each for as long as followed", holds: "estimated_share_90 between 0 and 1", example: {is: null, where: "cohort_month = '2026-03-01'"}}
 */
 with followed as (
     select

@@ -27,6 +27,11 @@ checks:
   - not_null: [order_date, from_status, to_status, stays, stays_measured, stays_exact, orders_still_there]
   - formula: {name: exact_stays_are_measured, holds: "stays_exact <= stays_measured and stays_measured <= stays"}
   - formula: {name: quantiles_are_in_order, holds: "stays_measured = 0 or (lower_p50_seconds <= upper_p50_seconds and lower_p90_seconds <= upper_p90_seconds and lower_p50_seconds <= lower_p90_seconds and upper_p50_seconds <= upper_p90_seconds)"}
+metrics:
+  stays_in_status: {column: stays, version: 1, counts: stays that ended, holds: "stays >= stays_measured", example: {is: null}}
+  stays_with_exact_time: {column: stays_exact, version: 1, counts: stays that ended, holds: "stays_exact <= stays_measured", example: {is: null}}
+  median_seconds_at_least: {column: lower_p50_seconds, version: 1, counts: stays that ended and have both bounds, holds: "lower_p50_seconds <= upper_p50_seconds", example: {is: null}}
+  median_seconds_at_most: {column: upper_p50_seconds, version: 1, counts: stays that ended and have both bounds, holds: "upper_p50_seconds <= upper_p90_seconds", example: {is: null}}
 */
 select
     d.source,

@@ -28,6 +28,11 @@ checks:
   - unique: [source, account, order_date, currency]
   - not_null: [order_date, currency, is_mature, orders_placed]
   - formula: {name: rates_are_shares, holds: "paid_rate between 0 and 1 and fulfilled_rate between 0 and 1 and fulfilled_of_paid_rate between 0 and 1 and cancelled_rate between 0 and 1 and reversal_rate between 0 and 1"}
+metrics:
+  paid_rate: {column: paid_rate, version: 1, counts: orders placed, holds: "paid_rate between 0 and 1", example: {is: 0.25}}
+  fulfilled_rate: {column: fulfilled_rate, version: 1, counts: orders placed, holds: "fulfilled_rate between 0 and 1", example: {is: 0.25}}
+  ever_cancelled_rate: {column: cancelled_rate, version: 1, counts: orders placed, holds: "cancelled_rate between 0 and 1", example: {is: 0.25}, differs: "Counts orders that were cancelled once, whatever they are now; cancel_rate counts those that are."}
+  reversal_rate: {column: reversal_rate, version: 1, counts: orders that once were recognised, holds: "reversal_rate between 0 and 1", example: {is: 0}, differs: "It is no refund rate."}
 */
 select
     f.source,

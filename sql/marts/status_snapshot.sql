@@ -26,6 +26,9 @@ checks:
   - not_null: [snapshot_date, status, currency, orders, gives_money, is_open, is_observed]
   - formula: {name: no_fewer_than_no_orders, holds: "orders >= 0"}
   - formula: {name: amounts_are_known_where_the_source_gives_money, holds: "(gross_minor is not null) = gives_money and (net_minor is not null) = gives_money"}
+metrics:
+  orders_standing: {column: orders, version: 1, counts: placed orders in the status that evening, holds: "orders >= 0", example: {is: 2, where: "snapshot_date = '2026-03-03' and status = 'paid'"}}
+  net_standing: {column: net_minor, version: 1, counts: placed orders in the status that evening, holds: "(net_minor is not null) = gives_money", example: {is: 65627, where: "snapshot_date = '2026-03-03' and status = 'paid'"}}
 */
 select
     s.source,

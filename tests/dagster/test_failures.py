@@ -111,10 +111,10 @@ def test_history_out_of_reach_is_shown_and_stops_nothing(installation):
 
 def test_checks_guard_the_published_copy(here, sensor):
     assert here.nightly().success
-    here.tamper("update marts.daily_revenue set discounts_minor = discounts_minor + 1")
+    here.tamper("update marts.daily_status set discounts_minor = discounts_minor + 1")
     warned = here.run("refresh")
     assert warned.success
-    assert here.failed_checks(warned) == {"marts.daily_revenue.gross_less_discounts_is_net"}
+    assert here.failed_checks(warned) == {"marts.daily_status.net_is_gross_less_discounts"}
 
     before = here.published.stat().st_mtime_ns
     here.tamper("insert into core.orders from core.orders limit 1")
@@ -125,9 +125,10 @@ def test_checks_guard_the_published_copy(here, sensor):
     (broken,) = [
         check
         for check in blocked.get_asset_check_evaluations()
-        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+        if not check.passed and check.asset_key == dg.AssetKey(["core", "orders"])
     ]
     assert broken.check_name == "unique_source_account_order_id"
+    assert broken.severity == dg.AssetCheckSeverity.ERROR
     assert broken.metadata["failing_rows"].value == 1
     assert "| source | account | order_id | rows |" in broken.metadata["sample"].value
     assert isinstance(sensor(here, blocked), dg.SkipReason)

@@ -101,11 +101,16 @@ class Warehouse:
 
 
 def upstream_of(*names):
-    """Return the named models and all that they are made from: to build every model takes long."""
-    wanted = set(names)
-    for name, model in reversed(MODELS.items()):
-        if name in wanted:
+    """Return the named models and all that they are made from or checked against.
+
+    To build every model takes long.
+    """
+    wanted, seen = set(names), set()
+    while new := wanted - seen:
+        seen |= new
+        for model in (MODELS[name] for name in new):
             wanted |= (model.inputs | model.tables) & MODELS.keys()
+            wanted |= {check.to for check in model.header.checks if check.to}
     return {name: model for name, model in MODELS.items() if name in wanted}
 
 

@@ -9,6 +9,19 @@ from orders_connector.warehouse.database import open_warehouse
 from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
 from tests.test_no_money import House, license_order, ultracart_order
 
+MARTS = (
+    "core.customer_months",
+    "core.customer_orders",
+    "marts.customer_cohort_grid",
+    "marts.customer_cohorts",
+    "marts.customer_segments",
+    "marts.customers",
+    "marts.daily_customers",
+    "marts.daily_revenue",
+    "marts.referrals",
+    "marts.second_orders",
+)
+
 MINE = (
     "core.customer_orders",
     "core.customer_months",

@@ -13,6 +13,18 @@ from orders_connector.sources.licensespring.reading import LICENSES, ORDERS
 from orders_connector.sources.ultracart.reading import CONTRACT
 from orders_connector.warehouse.database import transaction
 
+MARTS = (
+    "core.customer_products",
+    "marts.daily_products",
+    "marts.daily_revenue",
+    "marts.order_lines",
+    "marts.order_value_distribution",
+    "marts.product_affinity",
+    "marts.product_pairs",
+    "marts.product_ranking",
+    "marts.products",
+)
+
 SHIPPING = "prod_5h1pp1ng"
 SECOND, THIRD = date(2026, 3, 2), date(2026, 3, 3)
 # What a day sells by product, and what marts.daily_revenue says of it.

@@ -11,6 +11,16 @@ from orders_connector.modeling.checks import run_checks
 from orders_connector.sources.ultracart.reading import CONTRACT
 from orders_connector.warehouse.database import transaction
 
+MARTS = (
+    "core.promotion_orders",
+    "marts.campaigns",
+    "marts.daily_discounts",
+    "marts.daily_promotions",
+    "marts.daily_revenue",
+    "marts.promotion_rates",
+    "marts.promotions",
+)
+
 SECOND, THIRD = date(2026, 3, 2), date(2026, 3, 3)
 LATER = {"updated_at": "2026-04-01T10:00:00Z"}
 ROLLED_BACK = {"rollback_id": "rr", "rollback_date": "2026-03-04T10:00:00Z"}

@@ -4,6 +4,13 @@ from datetime import date
 
 import pytest
 
+MARTS = (
+    "core.order_discounts",
+    "core.orders",
+    "marts.daily_revenue",
+    "marts.daily_status",
+)
+
 BASE = {"id": "o", "created_at": "2026-03-01T10:00:00Z", "status": "PAID", "amount": 1000}
 
 
