@@ -47,6 +47,7 @@ checks:
   - formula: {name: split_revenue_is_known_where_the_source_gives_money, holds: "(new_customer_net_minor is not null) = gives_money and (returning_customer_net_minor is not null) = gives_money and (guest_net_minor is not null) = gives_money"}
   - formula: {name: open_value_is_known_where_the_source_gives_money, holds: "(orders_cancelled is not null) = gives_money and (pipeline_value_minor is not null) = gives_money and (cancelled_value_minor is not null) = gives_money"}
   - formula: {name: nothing_else_is_known_without_money, holds: "gives_money or coalesce(average_order_net_minor, average_order_gross_minor, median_order_net_minor, p90_order_net_minor, shipping_minor, shipping_discount_minor, tax_minor, total_minor, refunds_minor, refunds_net_minor, net_after_refunds_minor) is null"}
+  - formula: {name: the_currency_is_known, holds: "not gives_money or minor_unit_exponent is not null", severity: warn}
   - formula: {name: gross_less_discounts_is_net, holds: "gross_revenue_minor - discounts_minor = net_revenue_minor", severity: warn}
   - formula: {name: net_after_refunds_is_net_less_refunds, holds: "net_revenue_minor - refunds_net_minor = net_after_refunds_minor"}
   - formula: {name: customers_split_is_complete, holds: "new_customer_orders + returning_customer_orders + guest_orders = orders_recognised"}

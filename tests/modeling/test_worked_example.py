@@ -2,7 +2,7 @@
 
 from datetime import date
 
-MARTS = ("marts.daily_summary", "marts.daily_status", "core.order_versions")
+MARTS = ("marts.daily_summary", "marts.daily_status", "marts.orders", "core.order_versions")
 
 
 def order(name, created_at, status, amount, customer, **fields):
@@ -147,3 +147,19 @@ def test_a_past_evening_can_be_asked_for(warehouse):
     """
     assert warehouse.rows(as_of.format("2026-03-04T20:00:00Z")) == [{"net": 1_187}]
     assert warehouse.rows(as_of.format("2026-03-05T20:00:00Z")) == [{"net": None}]
+
+
+def test_order_by_order(warehouse):
+    warehouse.land(*ORDERS)
+    warehouse.refresh()
+    rows = warehouse.rows(
+        "select order_id, customer_kind, order_seq, days_since_previous_order, net_minor,"
+        " round(discount_rate, 4) as rate, order_hour from marts.orders order by order_id"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("A", "new", 1, None, 1_187, 0.5604, 23),
+        ("B", "new", 1, None, 64_440, 0.1, 0),
+        ("C", "returning", 2, 1, 5_000, 0.0, 11),
+        ("D", None, None, None, 4_000, 0.0, 12),
+        ("E", None, None, None, 800, 0.1111, 13),
+    ]
