@@ -150,13 +150,20 @@ def _names_orders(models: Mapping[str, Model], model: Model) -> bool:
     """Tell whether the mart groups rows that name their order, by business date."""
     if model.layer != "marts" or model.refresh_key != BUSINESS_DATE:
         return False
-    grouped = _grouped(model)
-    return grouped is not None and _names_order_of(models, grouped) is not None
+    grouped = [_grouped(part) for part in _parts(model.select)]
+    return all(part is not None and _names_order_of(models, part) is not None for part in grouped)
 
 
-def _grouped(model: Model) -> exp.Select | None:
+def _parts(query: exp.Query) -> list[exp.Select]:
+    """Return the SELECTs whose rows stand one below the other."""
+    if isinstance(query, exp.SetOperation):
+        return [*_parts(query.this), *_parts(query.expression)]
+    return [query] if isinstance(query, exp.Select) else []
+
+
+def _grouped(part: exp.Select) -> exp.Select | None:
     """Return the SELECT that adds up, the outermost one with a GROUP BY."""
-    for select in model.select.find_all(exp.Select, bfs=True):
+    for select in part.find_all(exp.Select, bfs=True):
         if select.args.get("group"):
             return select
     return None
@@ -236,10 +243,16 @@ def _explain(
 ) -> Explanation:
     grain = {name: row[name] for name in model.header.grain}
     contract = next((c for c in contracts_of(model).values() if c.terms.column == column), None)
-    grouped = _grouped(model)
-    assert grouped is not None  # noqa: S101 - `_mart` has looked
-    made = _made_of(model, grouped, column)
-    contributions = _contributions(con, models, grouped, made, grain)
+    place = model.columns.index(column)
+    contributions: list[Contribution] = []
+    formulas = []
+    for part in _parts(model.select):
+        grouped = _grouped(part)
+        assert grouped is not None  # noqa: S101 - `_mart` has looked
+        made = _made_of(part, grouped, place)
+        formulas.append(made.sql(dialect="duckdb"))
+        keys = {name: _made_of(part, grouped, model.columns.index(name)) for name in grain}
+        contributions += _contributions(con, models, grouped, made, keys, grain)
     value = row[column]
     return Explanation(
         model=model.name,
@@ -248,7 +261,7 @@ def _explain(
         row=grain,
         value=None if value is None else Decimal(str(value)),
         rules=_rules(con, model, contract, column, grain),
-        sql=made.sql(dialect="duckdb"),
+        sql=" or ".join(dict.fromkeys(formulas)),
         contributions=contributions,
         left_out=_left_out(con, grain, {c.order_id for c in contributions}),
         restated=[
@@ -260,11 +273,11 @@ def _explain(
     )
 
 
-def _made_of(model: Model, grouped: exp.Select, column: str) -> exp.Expr:
+def _made_of(part: exp.Select, grouped: exp.Select, place: int) -> exp.Expr:
     """Return the expression of the column in the SELECT that adds up."""
-    outer = model.select.selects[model.columns.index(column)].unalias()
+    outer = part.selects[place].unalias()
     inner = {projection.alias_or_name: projection.unalias() for projection in grouped.selects}
-    if grouped is model.select:
+    if grouped is part:
         return outer
     return outer.transform(
         lambda node: inner.get(node.name, node) if isinstance(node, exp.Column) else node
@@ -276,6 +289,7 @@ def _contributions(
     models: Mapping[str, Model],
     grouped: exp.Select,
     made: exp.Expr,
+    keys: Mapping[str, exp.Expr],
     grain: Mapping[str, Any],
 ) -> list[Contribution]:
     rows = grouped.copy()
@@ -286,17 +300,13 @@ def _contributions(
     wanted = [*IDENTITY, *(["line_no"] if "line_no" in upstream.columns else [])]
     _pass_on(rows, wanted)
     share, counted = _share(made)
-    keys = {
-        str(e.alias_or_name): e.unalias().sql(dialect="duckdb")
-        for e in rows.selects
-        if e.alias_or_name in grain
-    }
-    group = [g for g in keys if g in grain]
     rows.set("group", None)
     rows.set("having", None)
     columns = [exp.column(name, table=alias).as_(name) for name in wanted]
     rows.set("expressions", [*columns, exp.alias_(share or exp.null(), "amount")])
-    conditions = [f"({keys[name]}) is not distinct from ${name}" for name in group]
+    conditions = [
+        f"({key.sql(dialect='duckdb')}) is not distinct from ${name}" for name, key in keys.items()
+    ]
     if counted is not None:
         conditions.append(f"({counted.sql(dialect='duckdb')})")
     for condition in conditions:
@@ -312,7 +322,7 @@ def _contributions(
             " join raw.order_payloads as p on p.version_id = o.version_id"
             + (" where r.amount is not null" if share is not None else "")
             + " order by abs(r.amount) desc nulls last, r.order_id, 2",
-            {name: grain[name] for name in group},
+            dict(grain),
         ).fetchall()
     ]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def _definitions(
             yield from _definitions(models, upstream, name, seen)
 
 
+@lru_cache(maxsize=4096)
 def _reduced(model: Model, column: str) -> exp.Query:
     """Return the model's SELECT with this one column, and nothing below that it does not need."""
     place = model.columns.index(column)

@@ -38,7 +38,7 @@ def test_all_metrics_of_a_day(published, run, a_day):
     [
         (("daily_revenue", "1999-01-01"), 6, "no row for 1999-01-01"),
         (("daily_revenue", "2026-01-01", "--metric", "profit"), 2, "has no metric profit"),
-        (("orders", "2026-01-01"), 2, "there is no such mart"),
+        (("profit", "2026-01-01"), 2, "there is no such mart"),
     ],
 )
 def test_what_there_is_not(published, run, arguments, code, text):

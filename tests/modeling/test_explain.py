@@ -9,7 +9,19 @@ from orders_connector.errors import QueryRejected, WarehouseError
 from orders_connector.explain import explain_within
 from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
 
-MARTS = ("marts.daily_summary", "marts.daily_status", "marts.daily_discounts")
+EXPLAINED = (
+    "marts.daily_customers",
+    "marts.daily_discounts",
+    "marts.daily_funnel",
+    "marts.daily_licenses",
+    "marts.daily_promotions",
+    "marts.daily_revenue",
+    "marts.daily_status",
+    "marts.hourly_revenue",
+    "marts.license_products",
+    "marts.status_durations",
+)
+MARTS = (*EXPLAINED, "marts.daily_products", "marts.daily_summary")
 
 THIRD = date(2026, 3, 3)
 # A figure of these says how it was made, but is no sum over orders.
@@ -67,6 +79,17 @@ def test_net_revenue_of_the_third_of_march(house):
     assert "version 1" in rules
 
 
+@pytest.mark.parametrize("mart", EXPLAINED)
+def test_what_claims_to_add_up_does(house, mart):
+    day = house.rows(f"select max(order_date) as day from {mart}")[0]["day"]
+    found = explained(house, mart, day) if day else []
+    assert [
+        (e.row, e.column, e.total, e.value)
+        for e in found
+        if e.total is not None and e.value is not None and e.total != e.value
+    ] == []
+
+
 def test_what_loads_changed_is_told(house):
     (found,) = explained(house, "daily_revenue", date(2026, 3, 2), "net_revenue")
     assert found.contributions == []
@@ -97,6 +120,7 @@ def test_a_status_has_its_own_orders(house):
     [
         ("daily_revnue", None, "there is no such mart. These can: "),
         ("daily_summary", None, "it does not add up orders by date"),
+        ("daily_products", None, "it does not add up orders by date"),
         ("daily_revenue", "discount_rate", "discount_rate is a metric of marts.daily_summary"),
         ("daily_revenue", "profit", "has no metric profit"),
     ],
