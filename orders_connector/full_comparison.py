@@ -196,7 +196,9 @@ class FullComparison:
                     "marked as deleted: are these the keys of another account?"
                 )
                 return self._failed(why, None)
-            await self._ask(vanished, answers, pages, asked)
+            why = "a comparison may spend on repair (`repair_calls`); run again to go on"
+            with self.load.client.transport.capped(self.repair_calls, why):
+                await self._ask(vanished, answers, pages, asked)
         return self._conclude(last.until, vanished, answers, asked)
 
     async def _read(self, pages: Portions) -> _Everything | None:
@@ -221,12 +223,8 @@ class FullComparison:
         told: Answered,
     ) -> None:
         """Ask for orders that did not come; add the answers by order id."""
-        began = self.load.client.transport.calls
         ids = [one for one in dict.fromkeys(one for one, _ in vanished) if one not in answers]
         for start in range(0, len(ids), ASKED_AT_ONCE):
-            spent = self.load.client.transport.calls - began
-            if self.repair_calls is not None and spent >= self.repair_calls:
-                break
             some = ids[start : start + ASKED_AT_ONCE]
             try:
                 answered = await self.reader.ask(some, pages)

@@ -17,7 +17,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
@@ -135,6 +135,10 @@ class Transport:
     def calls(self) -> int:
         """Requests sent to allowed hosts, repetitions and token requests included."""
         return self._meter.calls
+
+    def capped(self, calls: int | None, reason: str) -> AbstractContextManager[None]:
+        """Send no more than so many further requests in the body; see `Meter.capped`."""
+        return self._meter.capped(calls, reason)
 
     @property
     def bytes_received(self) -> int:

@@ -1,7 +1,8 @@
 """What a run may still ask of a source: its own budget of calls, and the source's limits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -57,6 +58,7 @@ class Meter:
         self.rate = RateWindow(reserve=reserve)
         self._account = account
         self._call_budget = call_budget
+        self._cap: tuple[int, int, str] | None = None
         self._budget_reason = budget_reason
         self._max_wait = max_wait_seconds
         self._wait = wait
@@ -66,21 +68,38 @@ class Meter:
         # A task has one request under way at most, redirects and token requests included.
         self._in_flight: set[asyncio.Task[object] | None] = set()
 
+    @contextmanager
+    def capped(self, calls: int | None, reason: str) -> Iterator[None]:
+        """Let no more than so many further requests pass in the body.
+
+        Args:
+            calls: Requests, repetitions included; None for no limit beside the budget.
+            reason: As `budget_reason`.
+        """
+        self._cap = None if calls is None else (self.calls + calls, calls, reason)
+        try:
+            yield
+        finally:
+            self._cap = None
+
     async def admit(self, request: httpx.Request) -> None:
         """Let one request pass, after a wait if the source allows none now.
 
         Raises:
-            CallBudgetExhausted: The call budget is used up.
+            CallBudgetExhausted: The call budget is used up, or what `capped` leaves of it.
             QuotaExhausted: The source allows us none until the next billing cycle.
             RateLimited: The wait would be longer than allowed.
         """
-        if self._call_budget is not None and self.calls >= self._call_budget:
-            raise CallBudgetExhausted(
-                f"Account {self._account} used the {self._call_budget:,} requests that "
-                f"{self._budget_reason}",
-                account=self._account,
-                budget=self._call_budget,
-            )
+        limits = [] if self._cap is None else [self._cap]
+        if self._call_budget is not None:
+            limits.insert(0, (self._call_budget, self._call_budget, self._budget_reason))
+        for most, budget, reason in limits:
+            if self.calls >= most:
+                raise CallBudgetExhausted(
+                    f"Account {self._account} used the {budget:,} requests that {reason}",
+                    account=self._account,
+                    budget=budget,
+                )
         self.calls += 1  # before the wait, so that parallel requests cannot overdraw the budget
         try:
             async with self._gate:

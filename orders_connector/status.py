@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from orders_connector.budget import Allowance, allowance
+from orders_connector.comparison_due import last_comparison
 from orders_connector.config import Account, Settings
 from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.sources.base import Window
@@ -96,12 +98,14 @@ class Comparison:
         status: equal, repaired, different or failed.
         reason: What is left to do.
         differences: Orders by cause.
+        next_on: Day of the next nightly one, where the call budget ended this one.
     """
 
     status: str
     reason: str | None
     ended_at: datetime
     differences: dict[str, int]
+    next_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -217,9 +221,10 @@ def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
         return Status(now, found.problems, [], [], [], None, [], published)
     with warehouse_connection(settings, read_only=True) as con:
         built = _tables_are_built(con)
+        zone = ZoneInfo(settings.schedule.time_zone)
         for account in settings.accounts.values():
             budget = allowance(con, account, now)
-            state = _account_status(con, account, budget, built=built)
+            state = _account_status(con, account, budget, zone, built=built)
             accounts.append(state)
             _judge_account(state, now, found)
             _judge_budget(account.name, budget, found)
@@ -255,7 +260,12 @@ def published_copy(path: Path) -> PublishedCopy | None:
 
 
 def _account_status(
-    con: duckdb.DuckDBPyConnection, account: Account, budget: Allowance, *, built: bool
+    con: duckdb.DuckDBPyConnection,
+    account: Account,
+    budget: Allowance,
+    zone: ZoneInfo,
+    *,
+    built: bool,
 ) -> AccountStatus:
     who = [account.source, account.name]
     proven = coverage_of(con, *who)
@@ -302,11 +312,14 @@ def _account_status(
         calls_allowed=account.max_calls_per_run,
         quarantined=quarantined,
         awaiting_items=awaiting,
-        compared=_comparison(con, who),
+        compared=_comparison(con, account, zone),
     )
 
 
-def _comparison(con: duckdb.DuckDBPyConnection, who: list[str]) -> Comparison | None:
+def _comparison(
+    con: duckdb.DuckDBPyConnection, account: Account, zone: ZoneInfo
+) -> Comparison | None:
+    who = [account.source, account.name]
     rows = con.execute(
         "select reconciliation_id, status, reason, ended_at from ops.reconciliations"
         " where source = ? and account = ? order by ended_at desc limit 1",
@@ -320,7 +333,10 @@ def _comparison(con: duckdb.DuckDBPyConnection, who: list[str]) -> Comparison | 
         " where reconciliation_id = ? group by cause order by cause",
         [reconciliation_id],
     ).fetchall()
-    return Comparison(status, reason, ended_at, dict(causes))
+    last = last_comparison(con, account)
+    waits = last if last and last.status == "failed" else None
+    again = waits.next_on(zone) if waits and waits.reconciliation_id == reconciliation_id else None
+    return Comparison(status, reason, ended_at, dict(causes), again)
 
 
 def _judge_account(account: AccountStatus, now: datetime, found: _Findings) -> None:

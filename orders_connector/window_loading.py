@@ -28,6 +28,7 @@ from orders_connector.results import (
 )
 from orders_connector.sources.base import Known, OrderReader, Reading, Window
 from orders_connector.warehouse.configured import warehouse_connection
+from orders_connector.warehouse.database import count_rows
 
 __all__ = ["WindowLoading"]
 
@@ -164,7 +165,7 @@ class _Run:
             # What earlier loads left open is made up for.
             gaps = gaps_in(list(known.covered), Window(min(asked.start, history)))
         self.oldest = min(asked.start, gaps[0].start)
-        self.from_start = covered_to is None or (not past and gaps[0].start <= history)
+        self.from_start = not past and (gaps[0].start <= history or not self._was_counted())
         try:
             with Portions(load, self.reader.contracts) as pages:
                 if not past:
@@ -221,7 +222,7 @@ class _Run:
             return
         everything = self._read_everything
         if self.from_start and not everything:
-            explained = more  # orders from before the history that is wanted
+            explained = await self._from_before(more)
         else:
             explained = 0 if everything else load.state.accepted_difference
         if more > explained:
@@ -236,6 +237,28 @@ class _Run:
                 "than it shows, although everything was read; run again"
             )
         load.accepted_difference = max(0, min(more, explained))
+
+    def _was_counted(self) -> bool:
+        """Whether a load came as far as to explain the count."""
+        account = self.load.account
+        with warehouse_connection(self.load.settings) as con:
+            return (
+                count_rows(
+                    con,
+                    "ops.extractions",
+                    f"source = '{account.source}' and account = '{account.name}'"
+                    " and strategy = 'listing' and status in ('complete', 'incomplete')",
+                )
+                > 0
+            )
+
+    async def _from_before(self, more: int) -> int:
+        """Return how many orders may be from before the history that is wanted."""
+        if more <= 0:
+            return 0
+        history = datetime.combine(self.load.account.history_start, time(), UTC)
+        before = await self.reader.count_before(history)
+        return more if before is None else min(more, before)
 
     async def _counted_again(self) -> int:
         """Leave out orders that were deleted while we read: they count no more."""

@@ -431,6 +431,50 @@ def test_what_was_asked_for_before_an_interruption_costs_no_call_again(loaded):
     assert (found.status, found.repaired, found.warehouse_orders) == ("repaired", 25, 275)
 
 
+def test_an_export_of_an_earlier_attempt_does_not_hide_what_was_deleted_since(loaded):
+    box, settings = loaded()
+    interrupted(settings, ") is ")  # it was asked for and is not done
+    gone = order_of_a_customer(box)["id"]
+    box.shop.delete(gone)
+    found = reconcile(settings)
+    assert (found.status, found.source_total, found.export_rows) == ("repaired", 299, 299)
+    assert [row[:3] for row in stored_differences(settings)] == [(gone, "vanished", True)]
+
+
+def test_an_export_that_holds_more_than_the_source_counts_is_never_equal(loaded):
+    box, settings = loaded()
+
+    def erase(call):
+        """Let an order go whenever the orders are counted."""
+        if call.path == "/v1/orders" and "limit=1&" in f"{call.query}&":
+            box.shop.delete(box.shop.truth()[0]["id"])
+
+    box.on_request = erase
+    found = reconcile(settings)
+    assert (found.status, found.export_rows - found.source_total) == ("different", 1)
+    assert "and its exports hold" in found.reason
+    box.on_request = None
+    assert reconcile(settings).status == "repaired"
+
+
+@pytest.mark.parametrize("also", [False, True], ids=["alone", "with_a_difference"])
+def test_an_order_in_quarantine_is_explained(loaded, also):
+    box, settings = loaded()
+    broken, changed = [order for order in box.shop.truth() if order["status"] == "PAID"][:2]
+    now = {"updated_at": "2026-07-31T09:00:00.000Z", "status": "CANCELED"}
+    box.shop.put_raw(broken | now | {"items": "none"})
+    sync(settings)
+    if also:
+        box.shop.put_raw(changed | {"status": "CANCELED"})
+    for status in ("repaired" if also else "equal", "equal"):
+        found = reconcile(settings)
+        assert (found.status, found.reason) == (status, None)
+        (told,) = [row for row in stored_differences(settings) if row[0] == broken["id"]]
+        assert told[1:3] == ("quarantined", False)
+        assert "; quarantined: " in told[3]
+        assert "items" in told[3]
+
+
 MOVES = st.lists(
     st.sampled_from(
         ["create", "pay", "fulfil", "cancel", "change", "rollback", "backdate", "erase", "import"]

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from dagster_project.defs.dashboard import DASHBOARD
 from dagster_project.defs.labels import (
     NIGHTLY,
     exporting_accounts,
@@ -28,7 +29,7 @@ def build_automation(settings: Settings, models: ModelAssets) -> dg.Definitions:
         key.to_python_identifier() for a in settings.accounts.values() for key in raw_keys(a)
     }
     after_extraction = (
-        dg.AssetSelection.assets(*[spec.key for spec in models.refreshed], PUBLISHED)
+        dg.AssetSelection.assets(*[spec.key for spec in models.refreshed], PUBLISHED, DASHBOARD)
         | dg.AssetSelection.checks_for_assets(*[model_key(name) for name in models.models])
         | dg.AssetSelection.checks_for_assets(*extractions)
     )

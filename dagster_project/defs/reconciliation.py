@@ -1,8 +1,7 @@
 """Compares each account with its source when it is due; says what differs and stops nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,7 @@ from dagster_project.defs.labels import (
 )
 from dagster_project.defs.progress import on_wait, what_is_done
 from dagster_project.resources import Warehouse
+from orders_connector.comparison_due import LastComparison, days_between, last_comparison
 from orders_connector.config import Account, Settings
 from orders_connector.errors import SourceError, WarehouseLocked
 from orders_connector.landing.coverage import coverage_of
@@ -31,7 +31,6 @@ __all__ = ["ReconciliationConfig", "build_reconciliations"]
 
 DIFFERENCES_SHOWN, DAYS_SHOWN = 20, 31
 GOOD = {"equal", "repaired"}
-DAYS_WITHOUT_EXPORTS = 7  # every order is read, so a comparison costs as much as a first load
 
 
 class ReconciliationConfig(dg.Config):
@@ -56,7 +55,7 @@ def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefi
             f"The count of the source, {'an export' if source.makes_exports else 'a reading'} of "
             f"all orders of `{account.name}` and the warehouse, compared by order. Orders that are "
             "gone from the source are marked deleted, orders that differ are put right. "
-            f"{_how_often(_days_between(account))}"
+            f"{_how_often(days_between(account))}"
         ),
         group_name="raw",
         kinds={"python", "duckdb", account.source},
@@ -77,16 +76,16 @@ def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefi
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster wants the bare class here
         with warehouse.get_connection() as con:
             profile = source.profile(read_profile(con, account.source, account.name))
-            last = _last_comparison(con, account)
+            last = last_comparison(con, account)
             found = _tables(con, last.reconciliation_id) if last else {}
         if why := source.not_comparable(profile):
             return _not_compared("skipped", f"skipped: {why}")
         # By hand it is compared at once.
         if last and context.run.job_name == NIGHTLY:
-            zone = ZoneInfo(settings.schedule.time_zone)
-            today, due = datetime.now(zone).date(), last.next_on(_days_between(account), zone)
-            if today < due:
-                return _not_due(last, last.on(zone), today, due, found)
+            zone, now = ZoneInfo(settings.schedule.time_zone), datetime.now(UTC)
+            if not last.is_due(now, zone):
+                today = now.astimezone(zone).date()
+                return _not_due(last, last.on(zone), today, last.next_on(zone), found)
         try:
             done = reconcile_account(
                 settings,
@@ -106,50 +105,19 @@ def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefi
     return reconciled_orders
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """The newest comparison that came to its end, whatever it found."""
-
-    reconciliation_id: str
-    status: str
-    started_at: datetime
-
-    def on(self, zone: ZoneInfo) -> date:
-        return self.started_at.astimezone(zone).date()
-
-    def next_on(self, days: int, zone: ZoneInfo) -> date:
-        """Return the day of the next one; for every night it is the same: each run compares."""
-        return self.on(zone) + timedelta(days=days if days > 1 else 0)
-
-
-def _last_comparison(con: duckdb.DuckDBPyConnection, account: Account) -> _Comparison | None:
-    rows = con.execute(
-        "select reconciliation_id, status, started_at from ops.reconciliations"
-        " where source = ? and account = ? and status <> 'failed'"
-        " order by ended_at desc limit 1",
-        [account.source, account.name],
-    ).fetchall()
-    return _Comparison(*rows[0]) if rows else None
-
-
-def _days_between(account: Account) -> int:
-    if account.reconcile_every_days is not None:
-        return account.reconcile_every_days
-    return 1 if source_of(account.source).makes_exports else DAYS_WITHOUT_EXPORTS
-
-
 def _how_often(days: int) -> str:
     return "Every night." if days == 1 else f"The nightly load does it every {days} days."
 
 
 def _not_due(
-    last: _Comparison, day: date, today: date, due: date, found: Mapping[str, Any]
+    last: LastComparison, day: date, today: date, due: date, found: Mapping[str, Any]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Say when the last comparison was, and repeat what it found."""
     ago = f"{_counted((today - day).days)} ago" if day < today else "today"
+    what = "the call budget ended a comparison" if last.status == "failed" else "compared"
     facts = {
         "status": "not due",
-        "reason": f"compared {ago} ({last.status}), next in {_counted((due - today).days)}",
+        "reason": f"{what} {ago} ({last.status}), next in {_counted((due - today).days)}",
         "compared_on": day.isoformat(),
         "next_on": due.isoformat(),
     }

@@ -104,6 +104,11 @@ def _say_comparisons(state: Status) -> None:
             f"{who}; compared by id {ago(state.at - account.compared.ended_at)} ago: "
             f"{account.compared.status}{f' ({causes})' if causes else ''}"
         )
+        if account.compared.next_on:
+            say(
+                f"    the call budget ended it; the nightly load compares again on "
+                f"{account.compared.next_on}: raise max_calls_per_run or calls_per_cycle"
+            )
 
 
 def _say_awaiting(state: Status) -> None:

@@ -262,6 +262,9 @@ class OrderReader(Protocol):
     async def count(self) -> int | None:
         """Ask how many orders the source has; None when it does not say."""
 
+    async def count_before(self, begin: datetime) -> int | None:
+        """Ask how many of them no window from `begin` on shows; None when it cannot be told."""
+
     async def estimate(self, windows: Sequence[Window], known: Known, total: int) -> list[Step]:
         """Say what `read` will cost, after a few questions.
 

@@ -73,8 +73,8 @@ def test_every_account_is_read_and_compared_before_anything_is_built(nights):
             f"raw__{name}_{what}" for name in ACCOUNTS for what in ("orders", "reconciliation")
         )
         assert steps[6:] in (
-            ["refreshed_models", "account_checks", "model_checks", "published"],
-            ["refreshed_models", "model_checks", "account_checks", "published"],
+            ["refreshed_models", "account_checks", "model_checks", "published", "dashboard"],
+            ["refreshed_models", "model_checks", "account_checks", "published", "dashboard"],
         )
         assert nights.here.failed_checks(night) == set()
 
@@ -167,6 +167,25 @@ def test_it_is_compared_again_after_so_many_days_and_after_a_failure(nights):
     for name in ("cart", "vendor"):
         done = check_of(compare_at_night(here, name), name)
         assert done.metadata["status"].value in COMPARED
+
+
+def test_a_comparison_that_the_call_budget_ended_is_not_repeated_every_night(nights):
+    here = nights.here
+    assert compare(here, "vendor").metadata["status"].value in COMPARED
+    here.tamper(
+        "update ops.reconciliations set status = 'failed', reason = 'Account vendor used the 16"
+        " requests that one run may make.' where account = 'vendor'"
+    )
+    days_ago(here, "vendor", 2)
+    here.boxes["vendor"].reset_calls()
+    skipped = check_of(compare_at_night(here, "vendor"), "vendor")
+    assert here.boxes["vendor"].calls == []
+    assert not skipped.passed
+    why = "the call budget ended a comparison 2 days ago (failed), next in 5 days"
+    assert skipped.metadata["reason"].value == why
+    days_ago(here, "vendor", 5)
+    done = check_of(compare_at_night(here, "vendor"), "vendor")
+    assert done.metadata["status"].value in COMPARED
 
 
 @pytest.mark.parametrize(("name", "days"), [("shop", 2), ("cart", 1)])

@@ -12,7 +12,9 @@ SEEN = {
 }
 
 
-def load_with_small_budget(kind, folder, monkeypatch, *, size, budget, switches, seed=0, moves=()):
+def load_with_small_budget(
+    kind, folder, monkeypatch, *, size, budget, switches, seed=0, moves=(), time_passes=False
+):
     """Load a shop that moves for a while; then it is quiet, and everything has to be there.
 
     Args:
@@ -24,6 +26,7 @@ def load_with_small_budget(kind, folder, monkeypatch, *, size, budget, switches,
         switches: of the sandbox.
         seed: of the sandbox.
         moves: what happens while the first runs read.
+        time_passes: between quiet runs, so that each has a new window before the old one.
 
     Returns:
         Calls that one whole load takes, and quiet runs that it took with the budget.
@@ -43,6 +46,8 @@ def load_with_small_budget(kind, folder, monkeypatch, *, size, budget, switches,
         runs = 1
         while not run_within(night, budget):
             runs += 1
+            if time_passes:
+                night.tick()
             assert runs <= 3 * ceil(needed / budget) + 3
         assert run_within(night, budget)
         assert len(night.coverage()) == 1

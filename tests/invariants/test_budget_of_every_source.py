@@ -70,10 +70,10 @@ SMALL = {
         ("voucherify", 900, 5, {}),
         ("voucherify", 900, 8, {}),
         ("voucherify", 900, 8, {"null_updated_at": "first"}),
-        ("voucherify", 130, LEAST_CALLS, {"listing_pages": 1}),
+        ("voucherify", 330, LEAST_CALLS, {"listing_pages": 1}),
         ("ultracart", 130, LEAST_CALLS, {"most_per_page": 6, "limit_over_most": "lowered"}),
         ("licensespring", 300, LEAST_CALLS, {}),
-        ("licensespring", 60, LEAST_CALLS, {"max_limit": 4}),
+        ("licensespring", 60, 20, {"max_limit": 4}),
     ],
 )
 def test_the_smallest_budgets_end_with_everything_in_few_runs(
@@ -85,6 +85,20 @@ def test_the_smallest_budgets_end_with_everything_in_few_runs(
     )
     assert needed > budget
     assert runs > 1
+
+
+def test_new_windows_do_not_lose_the_place_in_old_history(tmp_path, monkeypatch):
+    kind = NIGHTS["licensespring"]
+    _, runs = load_with_small_budget(
+        kind,
+        tmp_path,
+        monkeypatch,
+        size=240,
+        budget=16,
+        switches=kind.switches(max_limit=20),
+        time_passes=True,
+    )
+    assert runs > 2
 
 
 @pytest.mark.slow

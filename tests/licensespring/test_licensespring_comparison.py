@@ -152,3 +152,21 @@ def test_licenses_of_a_deleted_order_are_gone_with_it(loaded):
             [str(order_id)],
         ).fetchall()
     assert {part for (part,) in gone} == {None, *map(str, licenses)}
+
+
+@pytest.mark.parametrize("repair_calls", [0, 3])
+def test_repair_makes_no_more_calls_than_it_may_and_goes_on_with_the_next_comparison(
+    loaded, repair_calls
+):
+    box, vendor = loaded()
+    deleted = {str(one) for one in box.shop.order_ids()[10:15]}
+    for one in deleted:
+        box.shop.delete(int(one))
+    box.reset_calls()
+    first = reconcile_account(vendor, "vendor", repair_calls=repair_calls)
+    asked = [call for call in box.calls if call.path.rsplit("/", 2)[-2] in deleted]
+    assert len(asked) == repair_calls
+    assert (first.status, first.repaired) == ("different", repair_calls)
+    assert f"used the {repair_calls} requests that a comparison may spend" in first.reason
+    second = reconcile_account(vendor, "vendor", repair_calls=5 - repair_calls)
+    assert (second.status, second.repaired) == ("repaired", 5 - repair_calls)

@@ -122,7 +122,7 @@ def test_an_order_that_changes_lists_while_they_are_read_is_seen(
 
     box.on_request = move
     sync_account(vendor, "vendor")
-    assert len(times) == time
+    assert len(times) >= time
     assert order_id in held(vendor)
 
 

@@ -24,8 +24,9 @@ class ChangeReading:
 
     A row that changes meanwhile moves to the top of its list and belongs to a later window, so a
     walk down loses nothing. An order that moves between the lists of active and of archived ones
-    is passed by one of them, as the archived ones are read before and after the others. Several
-    walks go down side by side; above the place that all of them reached, everything is read.
+    is passed by one of them, as the archived ones are read before and after the others, slice by
+    slice. Several walks go down side by side; above the place that all of them reached, everything
+    is read.
 
     Attributes:
         left: What is not proven yet; None when all of it is.
@@ -100,6 +101,9 @@ class ChangeReading:
                 continue
             await self._look_for_undated()
             for walk in self._following:
+                if end is not None:
+                    # What it read too far was too early: an order may have come in since.
+                    walk.go_back(key_of(end) - 1)
                 await walk.go_on(max(reached, self._floor))
             if self.failed:
                 continue
@@ -118,6 +122,7 @@ class ChangeReading:
         reading = Reading(self._asked)
         if part.end and part.start < part.end:
             reading.proven = part
+        if reading.proven and self.left is not None:  # else the place may be that of an older gap
             below = key_of(part.start) - 1
             reading.watermarks = {PLACES_OF: part.start} | {
                 PLACE.format(walk.evidence.order): moment_of(walk.rows_above(below))

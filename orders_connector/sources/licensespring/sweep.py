@@ -22,6 +22,8 @@ from orders_connector.sources.licensespring.walking import FAILED, ListWalk
 __all__ = ["Sweep"]
 
 BEGAN, ENDED = "sweep_began", "sweep_ended"
+LICENSES_BY_ID, LICENSES_BY_CHANGE = "sweep_licenses_by_id", "sweep_licenses"
+LICENSES_FROM = "sweep_licenses_from"
 NOT_YET, DONE = EPOCH, datetime(9999, 1, 1, tzinfo=UTC)
 WHY = {
     "moving": "{list} did not hold still: {rereads} pages were read again without finding the "
@@ -88,13 +90,17 @@ class Sweep:
             _Pass(_mark(number, archived), Listing("orders", "created_at", archived=archived))
             for number, archived in enumerate(passes, start=1)
         ]
+        self._began, self._marks = _interrupted(marks or {}, asked)
         if licenses_from is None:
-            licenses = _Pass("sweep_licenses", Listing("licenses", "id"))
+            licenses = _Pass(LICENSES_BY_ID, Listing("licenses", "id"))
         else:
             by_change = Listing("licenses", "updated_at")
-            licenses = _Pass("sweep_licenses", by_change, key_of(licenses_from), bounded=True)
+            licenses = _Pass(LICENSES_BY_CHANGE, by_change, key_of(licenses_from), bounded=True)
+            # A sweep for a later window read the later ones alone.
+            if self._marks.get(LICENSES_FROM, DONE) > licenses_from:
+                self._marks.pop(licenses.mark, None)
+                self._marks[LICENSES_FROM] = licenses_from
         self._passes.append(licenses)
-        self._began, self._marks = _interrupted(marks or {}, asked)
         self._failure: str | None = None
 
     async def read(self) -> AsyncGenerator[Reading]:
@@ -168,11 +174,15 @@ class Sweep:
         reading = Reading(self._asked)
         self._began = self._began or walk.evidence.asked_at
         if self._keeps_marks and self._began:
-            if walk.sort != "id" and walk.edge is not None:
-                self._marks[one.mark] = moment_of(walk.edge)
-                self._marks[PLACE.format(one.mark)] = moment_of(walk.rows_above(walk.edge))
-            far = {known.mark: self._marks.get(known.mark, NOT_YET) for known in self._passes}
-            places = {PLACE.format(mark): self._marks.get(PLACE.format(mark)) for mark in far}
+            if walk.sort == one.listing.sort and 0 < (walk.edge or 0) < key_of(DONE):
+                edge = walk.edge or 0
+                self._marks[one.mark] = moment_of(edge)  # or what stands for the id
+                self._marks[PLACE.format(one.mark)] = moment_of(walk.rows_above(edge))
+            marks = {known.mark for known in self._passes} | {LICENSES_BY_ID, LICENSES_BY_CHANGE}
+            far = {mark: self._marks.get(mark, NOT_YET) for mark in marks}
+            if LICENSES_FROM in self._marks:
+                far[LICENSES_FROM] = self._marks[LICENSES_FROM]
+            places = {PLACE.format(mark): self._marks.get(PLACE.format(mark)) for mark in marks}
             told = {mark: place for mark, place in places.items() if place is not None}
             reading.watermarks = {BEGAN: self._began} | far | told
         return reading

@@ -72,6 +72,7 @@ class ListWalk:
         self._known: frozenset[str] = frozenset()  # ids on the last page
         self._back = 0  # pages that proved nothing since the walk last got further
         self._furthest: int | None = None  # key that it got to
+        self._reseen = 0  # orders that were seen before the walk went back
         self._places: deque[tuple[int, list[int]]] = deque(maxlen=PLACES_KEPT)
 
     @property
@@ -113,6 +114,22 @@ class ListWalk:
         self.evidence.sought = 1  # the page where it begins
         if rows:
             self._read, self._edge = rows, self._sign * key
+
+    def go_back(self, key: int) -> None:
+        """Read again from the rows with this key on, whatever was read of them before.
+
+        As with `begin_at`, the next page must show a row before the key.
+
+        Args:
+            key: The key.
+        """
+        self._read = self.rows_above(key)
+        self._edge = self._sign * key if self._read else None
+        self._ties, self._known = 0, frozenset()
+        self._back, self._furthest = 0, None
+        self._reseen = self.evidence.orders_seen
+        if self.evidence.ended not in FAILED:
+            self.evidence.ended = ""
 
     async def seek(self, key: int) -> None:
         """Find where rows with this key and later ones in the walk begin; call it first.
@@ -230,7 +247,7 @@ class ListWalk:
         if not more:
             self._read = reached
             walk.ended = "end"
-        elif walk.orders_seen > MOST_GROWTH + 2 * (walk.first_total or walk.orders_seen):
+        elif walk.orders_seen - self._reseen > MOST_GROWTH + 2 * (walk.first_total or reached):
             walk.ended = "moving"  # rows come faster than they are read
         elif not progressed:
             self._step_back()

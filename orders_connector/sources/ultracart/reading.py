@@ -221,6 +221,10 @@ class UltraCartReader:
         """Ask how many orders the source has; None when it does not say. One call."""
         return await self._count(EARLIEST, None)
 
+    async def count_before(self, begin: datetime) -> int | None:
+        """Count the orders created before what windows from `begin` on read. One call."""
+        return await self._count(EARLIEST, begin - self._overlap - SLACK)
+
     async def estimate(self, windows: Sequence[Window], known: Known, total: int) -> list[Step]:
         """Say what `read` will cost, after at most `MOST_QUESTIONS` calls.
 

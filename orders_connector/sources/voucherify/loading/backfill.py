@@ -70,6 +70,11 @@ class Snapshot:
         """True when no order can be missing."""
         return self.source_total is None or self.orders + self.unreadable >= self.source_total
 
+    @property
+    def surplus(self) -> int:
+        """Orders that the files hold beyond those that the listing counts: deleted since, maybe."""
+        return 0 if self.source_total is None else max(0, self.orders - self.source_total)
+
 
 @dataclass
 class Backfill:

@@ -15,6 +15,7 @@ __all__ = [
     "EXPORTED_NOW",
     "FINAL",
     "JUDGED",
+    "JUDGEMENTS",
     "KNOWN_BEFORE",
 ]
 
@@ -172,9 +173,21 @@ FINAL = f"""
     left join {_facts("true")} as p on p.version_id = s.version_id
 """
 
-JUDGED = f"""
-    create or replace temp table judged as
-    select d.order_id, d.cause, f.order_date,
+# The newest answer in full of each order that the warehouse cannot read.
+QUARANTINED = f"""(
+    select order_key, order_id, arg_max(version_at, version_id) as version_at,
+        arg_max_null(quarantine_reason, version_id) as reason
+    from raw.order_payloads
+    where source = $source and account = $account and part_id is null
+        and channel not in ('{EXPORT}', '{GONE}')
+    group by order_key, order_id
+    having arg_max_null(quarantine_reason, version_id) is not null
+)"""
+
+JUDGEMENTS = f"""
+    create or replace temp table judgements as
+    select d.order_id, d.cause, f.order_date, d.version_at,
+        q.version_at as quarantined_at, q.reason,
         case d.cause
             when 'vanished' then coalesce(d.answer in ('there', 'gone'), false)
             when 'hydrate' then coalesce(f.is_gone or f.version_at >= d.version_at, false)
@@ -216,6 +229,22 @@ JUDGED = f"""
         end as detail
     from found as d
     left join final as f on f.order_key = d.order_key and f.order_id = d.order_id
+    left join {QUARANTINED} as q on q.order_key = d.order_key and q.order_id = d.order_id
+"""
+
+# That the warehouse shows another state of an order is explained when the one that the export tells
+# of came in full and cannot be read.
+JUDGED = """
+    create or replace temp table judged as
+    select j.order_id, j.order_date, j.repaired,
+        case when j.is_explained then 'quarantined' else j.cause end as cause,
+        j.detail || case when j.is_explained then '; quarantined: ' || j.reason else '' end
+            as detail
+    from (
+        select *, not repaired and cause in ('hydrate', 'wrong')
+            and coalesce(quarantined_at >= version_at, false) as is_explained
+        from judgements
+    ) as j
 """
 
 # A sum is unknown when one of its amounts is. Orders that came to be known after the comparison

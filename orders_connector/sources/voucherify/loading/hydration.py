@@ -196,7 +196,7 @@ class _End:
 
     def __init__(self, places: ListingPlaces, order: OrderSort, *, walked: bool) -> None:
         self.order, self.page, self._walked = order, 0, walked
-        self._places = places
+        self.places = places
         self._nulls = Nulls(key="-id" if order.startswith("-") else "id")
         self._unsure = order.endswith("updated_at") and places.nulls > 0
 
@@ -208,14 +208,14 @@ class _End:
         # After a walk only orders wait that each answer puts elsewhere.
         anew = (Nulls(first=True, key=None),)
         for nulls in anew if self._walked else (self._nulls, replace(self._nulls, first=True)):
-            found = self._places.on_pages(self.order, nulls)
+            found = self.places.on_pages(self.order, nulls)
             if sum(count - 1 for count in found.values() if count > 1) > looks:
                 return True
         return False
 
     def next(self) -> float | None:
         """Go to the next page that is worth a call; return how many orders it should bring."""
-        found = self._places.on_pages(self.order, self._nulls)
+        found = self.places.on_pages(self.order, self._nulls)
         if self._unsure and not self.page:  # the first page tells where nulls stand
             self.page = 1
             return min(1, found.get(1, 0))
@@ -248,6 +248,7 @@ class _Hydration:
         self._most_calls = most_calls
         self._calls_before = load.client.transport.calls
         self._first = queue.waiting()
+        self._wasted = 0
         self.unreadable = 0
         self.done = Hydrated()
 
@@ -261,7 +262,7 @@ class _Hydration:
         for order in get_args(OrderSort):
             if order not in self._queue.given_up:
                 await self._along(_End(places, order, walked=order in walked))
-            if not self._left() or not self._queue.waiting():
+            if not self._left() or not self._queue.waiting() or self._wastes():
                 return
 
     async def _along(self, end: _End) -> None:
@@ -278,10 +279,11 @@ class _Hydration:
                     gained = await self._page(spool, end)
                     expected, brought = expected + worth, brought + gained
                     fruitless = 0 if gained or worth <= 1 else fruitless + 1
-                    if fruitless == FRUITLESS_PAGES:
+                    self._wasted += 0 if gained else 1
+                    if fruitless == FRUITLESS_PAGES or self._wastes():
                         break
                 gave_up = fruitless == FRUITLESS_PAGES
-                over = over or gave_up
+                over = over or gave_up or self._wastes()
                 told = {"expected": round(expected), "brought": brought, "gave_up": gave_up}
                 if spool.pages or gave_up:
                     self._commit(spool, [], {"harvest": end.order, "page": end.page, **told})
@@ -301,14 +303,11 @@ class _Hydration:
                 limit=MAX_LIMIT, page=end.page, order=end.order
             )
             gained = self._queue.take_page(answer.content)
-        except (
-            PageOverLimit,
-            RequestRejected,  # as some sources say that page numbers end; NotFound as well
-            NotFound,
-            UnreadableAnswer,
-            duckdb.Error,
-            UnicodeDecodeError,
-        ) as error:
+        except (PageOverLimit, RequestRejected, NotFound) as error:
+            logger.info("page numbers end before %s: %s", end.page, error)
+            end.places.end_at(end.page - 1)
+            return 0
+        except (UnreadableAnswer, duckdb.Error, UnicodeDecodeError) as error:
             logger.info("page %s by %s brings nothing: %s", end.page, end.order, error)
             return 0  # its orders are fetched one by one
         spool.add(answer.content, "list")
@@ -350,6 +349,13 @@ class _Hydration:
     def _spool(self) -> Iterator[Spool]:
         with Spool(self._load.settings.warehouse.path.parent) as spool:
             yield spool
+
+    def _wastes(self) -> bool:
+        """Say whether pages that brought nothing have cost as much as is left for single orders.
+
+        A run with few calls would else spend all of them so, and so would the next.
+        """
+        return self._most_calls is not None and self._wasted >= max(1, self._left())
 
     def _left(self) -> int:
         if self._most_calls is None:

@@ -107,6 +107,10 @@ class ListingPlaces:
         self._orders: int = orders
         self._con, self._last_page = con, last_page
 
+    def end_at(self, page: int) -> None:
+        """Note that page numbers end here, earlier than thought."""
+        self._last_page = min(self._last_page, page)
+
     def on_pages(self, order: OrderSort, nulls: Nulls) -> dict[int, float]:
         """Return how many orders that wait each page should show, for pages that show any.
 

@@ -44,6 +44,7 @@ from orders_connector.sources.voucherify.loading.comparison import (
     EXPORTED_NOW,
     FINAL,
     JUDGED,
+    JUDGEMENTS,
     KNOWN_BEFORE,
 )
 from orders_connector.sources.voucherify.loading.fetching import (
@@ -95,6 +96,10 @@ class _Run:
         backfill = Backfill(self.load)
         try:
             snapshot = await backfill.snapshot(again=True)
+            if snapshot.surplus:
+                # It may be of an earlier attempt, and orders were deleted since.
+                logger.warning("the export holds more orders than there are: exporting again")
+                snapshot = await backfill.snapshot(again=True)
         except (SourceError, CallBudgetExhausted) as error:
             return self._failed(None, str(error), error)
         if not snapshot.whole:
@@ -188,11 +193,12 @@ class _Run:
             for statement, parameters in (
                 (EXPORTED_NOW, self._who),
                 (FINAL, self._who),
-                (JUDGED, numbers | self._who),
+                (JUDGEMENTS, numbers | self._who),
+                (JUDGED, {}),
                 (DAYS, {"compared": compared}),
             ):
                 con.execute(statement, _named_in(statement, parameters))
-            self._judge(con, result, stopped)
+            self._judge(con, result, snapshot, stopped)
             self._store(con, result)
             con.unregister("found")
             load.known_orders = result.warehouse_orders or 0
@@ -204,7 +210,7 @@ class _Run:
             export_jobs.close_landed(con, account.source, account.name, "used")
             if not load.profile.exports_allowed:
                 self._note_permission(commit, "yes", "an export of all orders was made")
-            for table in ("exported", "final", "judged", "days"):
+            for table in ("exported", "final", "judgements", "judged", "days"):
                 con.execute(f"drop table {table}")
             return Landed()
 
@@ -219,7 +225,11 @@ class _Run:
         return self._ended(result)
 
     def _judge(
-        self, con: duckdb.DuckDBPyConnection, result: Reconciliation, stopped: Exception | None
+        self,
+        con: duckdb.DuckDBPyConnection,
+        result: Reconciliation,
+        snapshot: Snapshot,
+        stopped: Exception | None,
     ) -> None:
         open_ones: Counter[str] = Counter()
         for cause, orders, repaired, left in con.execute(
@@ -228,7 +238,8 @@ class _Run:
         ).fetchall():
             result.differences[cause] = orders
             result.repaired += repaired
-            open_ones[cause] = left
+            if cause != "quarantined":  # the source's answer is known, and why it is not shown
+                open_ones[cause] = left
         ((result.warehouse_orders,),) = con.execute(
             "select count(*) from final where not is_gone"
         ).fetchall()
@@ -243,6 +254,12 @@ class _Run:
             reasons.append(f"orders still differ ({causes}): {why}")
         elif result.repaired:
             result.status = "repaired"
+        if snapshot.surplus:
+            result.status = "different"
+            reasons.append(
+                f"the source counts {snapshot.source_total:,} orders and its exports hold "
+                f"{snapshot.orders:,}: run again"
+            )
         if (more := result.differences.total() - MOST_DIFFERENCES) > 0:
             reasons.append(f"{more:,} more differences were found than are stored")
         result.reason = "; ".join(reasons) or None
