@@ -11,7 +11,17 @@ from functools import partial
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, complete, export, landing, memory, moving, pipeline, refresh_scale
+from benchmarks import (
+    calls,
+    complete,
+    export,
+    landing,
+    memory,
+    moving,
+    nightly,
+    pipeline,
+    refresh_scale,
+)
 from benchmarks.harness import Row
 from benchmarks.shop import Shop
 from benchmarks.shops import SHOPS
@@ -25,6 +35,7 @@ PER_SOURCE = {
 }
 VOUCHERIFY_ALONE = {
     "refresh": refresh_scale.run,
+    "nightly": nightly.run,
     "complete": complete.run,
     "moving": moving.run,
     "export": export.run,

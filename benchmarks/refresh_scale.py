@@ -23,25 +23,25 @@ HISTORY = timedelta(days=3 * 365)
 RECENT = timedelta(days=30)
 STATUSES = ("CANCELED", "FULFILLED", "PAID")
 
-# Version `$version` of `$picked` orders, spread evenly over the last `$last` of all `$orders`, as
-# landing would store them. Ids are random, creation times rise evenly over the whole history.
+# Orders as landing would store them, one for each row that {picked} names with `n`, `version`,
+# `created_at`, `updated_at`, `status` and `customer`. The rest follows from `n`; ids are random.
 FILL = """
     insert into raw.order_payloads (
         version_id, order_key, source, account, order_id, version_at, content_hash, payload,
         channel, extraction_id, page, position, loaded_at
     )
     select
-        $newest + row_number() over (order by n),
+        newest + row_number() over (order by n),
         (md5_number_lower('voucherify/' || $account || '/' || id) >> 1)::bigint,
         'voucherify', $account, id, updated_at, md5(payload), payload,
-        'list', 'version ' || $version, 1, 1, updated_at
+        'list', 'version ' || version, 1, 1, updated_at
     from (
-        select n, id, updated_at, json_object(
+        select n, id, version, updated_at, json_object(
             'id', id,
             'source_id', null,
             'created_at', strftime(created_at, '%Y-%m-%dT%H:%M:%S.%gZ'),
             'updated_at', strftime(updated_at, '%Y-%m-%dT%H:%M:%S.%gZ'),
-            'status', $status,
+            'status', status,
             'amount', 700 + price + other_price,
             'discount_amount', 100,
             'total_discount_amount', 100,
@@ -51,37 +51,59 @@ FILL = """
                 order_item('article-' || n % 500, 'Nordic Sneakers', price),
                 order_item('article-' || n % 300, 'Linen Desk', other_price)
             ],
-            'metadata', {'channel': 'web', 'note': repeat('x', 200)},
-            'customer_id', 'cust_' || hash(n) % ($orders // 4),
+            'metadata', {{'channel': 'web', 'note': repeat('x', 200)}},
+            'customer_id', customer,
             'referrer_id', null,
             'object', 'order',
-            'redemptions', case when n % 3 = 0 then json_object('r_' || id, {
-                'date': strftime(created_at, '%Y-%m-%dT%H:%M:%S.%gZ'),
-                'related_object_type': 'voucher',
-                'related_object_id': 'v_' || n % 1000,
-                'related_object_parent_id': 'camp_' || n % 20
-            }) end
+            'redemptions', case when n % 3 = 0 then json_object(
+                'r_' || id,
+                json_merge_patch(json_object(
+                    'date', strftime(created_at, '%Y-%m-%dT%H:%M:%S.%gZ'),
+                    'related_object_type', 'voucher',
+                    'related_object_id', 'v_' || n % 1000,
+                    'related_object_parent_id', 'camp_' || n % 20
+                ), case when version > 0 and status = 'CANCELED' then json_object(
+                    'rollback_id', 'rr_' || id,
+                    'rollback_date', strftime(updated_at, '%Y-%m-%dT%H:%M:%S.%gZ')
+                ) else json_object() end)
+            ) end
         )::json as payload
         from (
             select
-                n,
+                *,
                 'ord_' || md5(n::varchar)[:18] as id,
-                $begin::timestamp + n / $orders * $history::interval as created_at,
-                created_at + (1 + $version) * interval 1 hour as updated_at,
                 1000 + hash(n) % 5000 as price,
                 500 + hash(n + 1) % 5000 as other_price
-            from (
-                select $orders - $last + i * $last // $picked as n from range($picked) as t(i)
-            )
+            from ({picked})
         )
-    )
+    ), (select coalesce(max(version_id), 0) as newest from raw.order_payloads)
 """
 ORDER_ITEM = """
-    create temp macro order_item(id, name, price) as {
+    create or replace temp macro order_item(id, name, price) as {
         'object': 'order_item', 'source_id': id, 'related_object': 'product', 'quantity': 1,
         'amount': price, 'price': price, 'subtotal_amount': price, 'product': {'name': name}
     }
 """
+# Creation times rise evenly over the whole history; four orders for each customer.
+EVENLY = """
+    n,
+    $begin::timestamp + n / $orders * $history::interval as created_at,
+    'cust_' || hash(n) % ($orders // 4) as customer
+"""
+# Version `$version` of `$picked` orders, spread evenly over the last `$last` of all.
+LAST = f"""
+    select *, created_at + (1 + version) * interval 1 hour as updated_at from (
+        select {EVENLY}, $version as version, $status as status from (
+            select $orders - $last + i * $last // $picked as n from range($picked) as t(i)
+        )
+    )
+"""
+
+
+def make_orders(con: duckdb.DuckDBPyConnection, query: str, /, **parameters: object) -> None:
+    """Insert the orders that `query` names (see `FILL`) into the raw log."""
+    con.execute(ORDER_ITEM)
+    con.execute(FILL.format(picked=query), {"account": ACCOUNT, **parameters})
 
 
 class Warehouse:
@@ -123,19 +145,18 @@ class Warehouse:
         must_equal("tables after a full rebuild", incremental, self._fingerprints())
         must_equal("rows of core.orders", incremental["core.orders"][0], self.orders)
 
-    def _fill(self, con: duckdb.DuckDBPyConnection, **which: int) -> None:
-        con.execute(ORDER_ITEM)
-        ((newest,),) = con.execute("select count(*) from raw.order_payloads").fetchall()
-        parameters = {
-            "newest": newest,
-            "account": ACCOUNT,
-            "version": self.version,
-            "status": STATUSES[self.version % len(STATUSES)],
-            "orders": self.orders,
-            "begin": BEGIN,
-            "history": HISTORY,
-        }
-        con.execute(FILL, parameters | which)
+    def _fill(self, con: duckdb.DuckDBPyConnection, *, last: int, picked: int) -> None:
+        make_orders(
+            con,
+            LAST,
+            version=self.version,
+            status=STATUSES[self.version % len(STATUSES)],
+            orders=self.orders,
+            begin=BEGIN,
+            history=HISTORY,
+            last=last,
+            picked=picked,
+        )
 
     def _refresh(self, *, full: bool = False) -> Spent:
         # Opening the file belongs to it: a refresh is a process of its own.
@@ -147,7 +168,8 @@ class Warehouse:
         with open_warehouse(self.path, read_only=True) as con:
             return {
                 name: con.execute(f"select count(*), sum(hash(t)) from {name} as t").fetchall()[0]
-                for name in self.models
+                for name, model in self.models.items()
+                if not model.tells_of_runs
             }
 
 

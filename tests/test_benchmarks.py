@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from datetime import datetime
 from random import Random
@@ -17,19 +18,23 @@ from benchmarks import (
     landing,
     memory,
     moving,
+    nightly,
     pipeline,
     refresh_scale,
 )
 from benchmarks.__main__ import PER_SOURCE, VOUCHERIFY_ALONE, as_markdown, chosen
+from benchmarks.dbt_project import write_project
 from benchmarks.harness import Child, Row, Spent, must_equal, run_child
 from benchmarks.shop import NOW, encoded, must_be_complete, must_hold
 from benchmarks.shops import SHOPS
+from orders_connector.modeling.model import load_models
 from orders_connector.sandbox.voucherify import VoucherifySandbox
 from orders_connector.sandbox.voucherify.csv_file import FIELDS as LABELS
 
 EACH_SOURCE = [pytest.param(shop, id=source) for source, shop in SHOPS.items()]
 QUICK_ROWS = {
     refresh_scale: 4,
+    nightly: 7,
     complete: 10,
     moving: 6,
     export: 5,
@@ -44,7 +49,7 @@ QUICK_ROWS_BY_SOURCE = {
 
 @pytest.fixture(autouse=True)
 def without_peer(monkeypatch):
-    for module in ("pipeline", "moving"):
+    for module in ("pipeline", "moving", "nightly"):
         monkeypatch.setattr(f"benchmarks.{module}.find_spec", lambda _: None)
 
 
@@ -212,6 +217,36 @@ def test_each_change_is_one_that_a_load_finds(shop):
             shop.change(box, one, Random(1))
             different = [a != b for a, b in zip(old, box.shop.truth(), strict=True)]
             assert sum(different) == 1
+
+
+def test_dbt_gets_every_model_and_reads_no_table_by_its_name(tmp_path):
+    models = load_models()
+
+    write_project(tmp_path, tmp_path / "orders.duckdb", models, threads=2, memory_limit="1GB")
+
+    written = {file.stem: file.read_text() for file in (tmp_path / "models").glob("*.sql")}
+    assert written.keys() == {name.replace(".", "__") for name in models}
+    tables = {table for model in models.values() for table in model.inputs}
+    named = re.compile("|".join(rf"\b{re.escape(table)}\b" for table in sorted(tables)))
+    assert [name for name, sql in written.items() if named.search(sql)] == []
+
+
+def test_the_nightly_refresh_is_measured_against_its_targets():
+    def took(*seconds):
+        return [Child(None, Spent(cpu=s, wall=2 * s), imported=0, peak=100 * s) for s in seconds]
+
+    shop = object.__new__(nightly.Shop)
+    shop.orders, shop.changes = 10, 2
+    shop.full, shop.nightly = took(30.0, 60.0, 90.0), took(5.0, 6.0, 9.0)
+    shop.dbt_full, shop.dbt_nightly = took(78.0), took(17.0)
+
+    *rows, peak = nightly.rows(shop)
+    assert [(row.ratio, row.met) for row in rows] == 2 * [
+        ("1.3", None),
+        ("10.0", True),
+        ("2.8", False),
+    ]
+    assert (peak.ratio, peak.met) == ("9,000 MB", False)
 
 
 def test_wrong_results_are_refused():

@@ -94,7 +94,7 @@ class _Refresh:
                 "select model, code_version, file_version, input_version_id from ops.model_state"
             ).fetchall()
         }
-        self.settings_versions = _settings_versions(con)
+        self.settings_versions: dict[str, str] = {}
         self.rebuilt_in_full: set[str] = set()
         # (upstream table, key) -> temporary table that holds the touched values of the key
         self.touched: dict[tuple[str, str], str] = {}
@@ -312,8 +312,18 @@ class _Refresh:
             )
 
     def _code_version(self, model: Model) -> str:
-        read = sorted(model.tables & SETTINGS_TABLES)
-        return ".".join([model.code_version, *(self.settings_versions[table] for table in read)])
+        # A view shows the settings as they are; only what was written from them can be behind.
+        read = [] if model.is_view else sorted(model.tables & SETTINGS_TABLES)
+        return ".".join([model.code_version, *map(self._settings_version, read)])
+
+    def _settings_version(self, table: str) -> str:
+        """Return a fingerprint of the table's content; computed there, as some have many rows."""
+        if table not in self.settings_versions:
+            rows, content = self.con.execute(
+                f"select count(*), sum(md5_number_lower(to_json(t)::varchar)) from {table} as t"
+            ).fetchall()[0]
+            self.settings_versions[table] = sha256(f"{rows}|{content}".encode()).hexdigest()[:16]
+        return self.settings_versions[table]
 
     def _remember(self, model: Model) -> None:
         text = model.path.read_bytes()
@@ -326,12 +336,11 @@ class _Refresh:
     def save_state(self, newest: int) -> None:
         now = datetime.now(UTC)
         self.con.execute("delete from ops.model_state")
-        for name in self.models:
-            code, file, _ = self.state[name]
-            self.con.execute(
-                "insert into ops.model_state values (?, ?, ?, ?, ?)",
-                [name, code, file, newest, now],
-            )
+        states = [(name, *self.state[name][:2], newest, now) for name in self.models]
+        self.con.execute(
+            f"insert into ops.model_state values {', '.join(['(?, ?, ?, ?, ?)'] * len(states))}",
+            [value for state in states for value in state],
+        )
 
     def _exists(self, model: Model) -> bool:
         return model.name in self.state
@@ -453,14 +462,6 @@ def _drop_forgotten(
         if kinds:
             con.execute(f"drop {'view' if kinds[0][0] == 'VIEW' else 'table'} {name}")
     run.state = {name: state for name, state in run.state.items() if name in models}
-
-
-def _settings_versions(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return a fingerprint of the content of each settings table."""
-    rows = {
-        table: con.execute(f"from {table} order by all").fetchall() for table in SETTINGS_TABLES
-    }
-    return {t: sha256(repr(found).encode()).hexdigest()[:16] for t, found in rows.items()}
 
 
 def _new_load_id() -> str:

@@ -222,4 +222,4 @@ def test_comments_come_from_the_header(warehouse):
         "select comment from duckdb_columns() where schema_name = 'marts'"
         " and table_name = 'daily_revenue' and column_name = 'customers'"
     )
-    assert row["comment"].endswith("Not additive over days.")
+    assert "Not additive over days. Metric customers, version 1: " in row["comment"]

@@ -1,0 +1,243 @@
+"""One night in a large shop: the refresh after it, beside a full rebuild and beside dbt."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from benchmarks.dbt_project import write_project
+from benchmarks.harness import Child, Row, must_equal, run_child
+from benchmarks.jobs import settings_for
+from benchmarks.refresh_scale import BEGIN, EVENLY, HISTORY, make_orders
+from benchmarks.shops.voucherify import VOUCHERIFY
+from orders_connector.landing.settings_tables import write_settings
+from orders_connector.modeling.model import load_models
+from orders_connector.warehouse.database import open_warehouse, transaction
+
+THREADS = 2
+MEMORY_LIMIT = "3GB"
+PEAK_MB = 4096
+FASTER_THAN_FULL = 10
+FASTER_THAN_DBT = 3
+# Of the orders of a night: made that day, and changed ones of the last days and of the last months.
+# The rest is older.
+NEW, DAYS_OLD, MONTHS_OLD = 0.30, 0.40, 0.25
+DAYS, MONTHS = timedelta(days=3), timedelta(days=90)
+
+HISTORY_ORDERS = f"""
+    select
+        {EVENLY},
+        0 as version,
+        created_at + interval 1 hour as updated_at,
+        case
+            when hash(n) % 100 < 70 then 'FULFILLED'
+            when hash(n) % 100 < 88 then 'PAID'
+            when hash(n) % 100 < 96 then 'CANCELED'
+            else 'CREATED'
+        end as status
+    from range($orders) as t(n)
+"""
+# What night `$night` brings. `$before` orders are there; the others are `$orders` at first, `$new`
+# more on each night. Two of five new orders are a new customer's. Of older orders some only changed
+# in what no figure shows; a cancelled one gives its vouchers back.
+NIGHT = f"""
+    with picked as (
+        select $before + i as n, 'new' as age from range($new) as t(i)
+        union
+        select $low_days + (4 * i + $night) * ($before - $low_days) // (4 * $days), 'days'
+        from range($days) as t(i)
+        union
+        select $low_months + (4 * i + $night) * ($low_days - $low_months) // (4 * $months), 'months'
+        from range($months) as t(i)
+        union
+        select (4 * i + $night) * $low_months // (4 * $years), 'years' from range($years) as t(i)
+    )
+
+    select
+        n,
+        $night as version,
+        case
+            when n < $orders then made.created_at
+            else $begin::timestamp + $history::interval
+                + ((n - $orders) // $new) * interval 1 day
+                + ((n - $orders) % $new) / $new * interval 1 day
+        end as created_at,
+        $begin::timestamp + $history::interval + $night * interval 1 day as updated_at,
+        case when n >= $orders and hash(n) % 5 < 2 then 'cust_new_' || n else made.customer end
+            as customer,
+        case
+            when age = 'new' then if(hash(n) % 5 = 0, 'CREATED', 'PAID')
+            when age = 'days' then
+                case when dice < 70 then 'FULFILLED' when dice < 85 then 'PAID' else 'CANCELED' end
+            else if(dice < 50, 'CANCELED', 'FULFILLED')
+        end as status
+    from (select *, hash(n + 31 * $night) % 100 as dice from picked)
+    inner join (select {EVENLY} from (select n from picked)) as made using (n)
+"""
+
+
+@dataclass
+class Shop:
+    """Two files with the same orders, one refreshed by us, one by dbt if that is installed."""
+
+    folder: str
+    orders: int
+    changes: int
+    nights: int = 0
+    full: list[Child] = field(default_factory=list)
+    nightly: list[Child] = field(default_factory=list)
+    dbt_full: list[Child] = field(default_factory=list)
+    dbt_nightly: list[Child] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.models = load_models()
+        self.new = round(self.changes * NEW)
+        settings = settings_for(self.folder, VOUCHERIFY.account("http://127.0.0.1"))
+        self.path: Path = settings.warehouse.path
+        self.project = Path(self.folder, "dbt")
+        self.dbt_path = self.project / "orders.duckdb"
+        with open_warehouse(self.path) as con, transaction(con):
+            write_settings(con, settings)
+            self._make(con, HISTORY_ORDERS)
+        self.files = [self.path]
+        if find_spec("dbt"):
+            self.project.mkdir()
+            write_project(self.project, self.dbt_path, self.models, THREADS, MEMORY_LIMIT)
+            shutil.copy(self.path, self.dbt_path)
+            self.files.append(self.dbt_path)
+
+    def build(self) -> None:
+        """Build everything from the raw orders, both in turn."""
+        self.rebuild()
+        if self.dbt_path in self.files:
+            self.dbt_full.append(self._dbt(full=True))
+
+    def rebuild(self) -> None:
+        """Build everything of ours from the raw orders."""
+        self.full.append(self._ours(full=True))
+
+    def night(self) -> None:
+        """Bring the orders of a night, then refresh, both in turn."""
+        self.nights += 1
+        days = round(self.changes * DAYS_OLD)
+        months = round(self.changes * MONTHS_OLD)
+        for path in self.files:
+            with open_warehouse(path) as con, transaction(con):
+                self._make(
+                    con,
+                    NIGHT,
+                    night=self.nights,
+                    before=self.orders + (self.nights - 1) * self.new,
+                    new=self.new,
+                    low_days=self.orders - self.orders * DAYS // HISTORY,
+                    low_months=self.orders - self.orders * MONTHS // HISTORY,
+                    days=days,
+                    months=months,
+                    years=self.changes - self.new - days - months,
+                )
+        self.nightly.append(self._ours(full=False))
+        if self.dbt_path in self.files:
+            self.dbt_nightly.append(self._dbt(full=False))
+
+    def must_equal_dbt(self) -> None:
+        """Compare every table of the two files."""
+        if self.dbt_path in self.files:
+            must_equal("tables of dbt", self.fingerprints(self.dbt_path), self.fingerprints())
+
+    def fingerprints(self, path: Path | None = None) -> dict[str, Any]:
+        """Return rows and a hash of each table, ours unless another file is given."""
+        with duckdb.connect(str(path or self.path), read_only=True) as con:
+            con.execute("set TimeZone = 'UTC'")
+            return {
+                name: con.execute(
+                    "select count(*), sum(hash(t))"
+                    f" from (select {', '.join(model.columns)} from {name}) as t"
+                ).fetchall()[0]
+                for name, model in self.models.items()
+                if not model.is_view
+            }
+
+    def _make(self, con: duckdb.DuckDBPyConnection, query: str, **numbers: int) -> None:
+        make_orders(con, query, orders=self.orders, begin=BEGIN, history=HISTORY, **numbers)
+
+    def _ours(self, *, full: bool) -> Child:
+        return run_child(
+            "benchmarks.rebuilding:refresh_models",
+            path=str(self.path),
+            full=full,
+            threads=THREADS,
+            memory_limit=MEMORY_LIMIT,
+        )
+
+    def _dbt(self, *, full: bool) -> Child:
+        return run_child("benchmarks.peer_dbt:run_models", folder=str(self.project), full=full)
+
+
+def run(*, quick: bool) -> list[Row]:
+    """Build a shop in full, then let nights pass; at the end build it in full once more."""
+    orders, changes, nights = (2_000, 100, 1) if quick else (1_000_000, 5_000, 3)
+    return measured(orders, changes, nights)
+
+
+def measured(orders: int, changes: int, nights: int) -> list[Row]:
+    """Return the rows for a shop of a size."""
+    with TemporaryDirectory() as folder:
+        shop = Shop(folder, orders, changes)
+        shop.build()
+        shop.must_equal_dbt()
+        for _ in range(nights):
+            shop.night()
+        shop.must_equal_dbt()
+        refreshed = shop.fingerprints()
+        shop.rebuild()
+        must_equal("tables after a full rebuild", refreshed, shop.fingerprints())
+    return rows(shop)
+
+
+def rows(shop: Shop) -> list[Row]:
+    """Return the table's rows of what a shop spent."""
+    build = f"nightly: full build of {shop.orders:,} orders"
+    night = f"nightly: refresh after a night of {shop.changes:,} changed orders of {shop.orders:,}"
+    found = []
+    for measure, what, unit in (("wall", "wall", "s"), ("cpu", "CPU", "s")):
+        full, nightly, dbt_full, dbt_nightly = (
+            [getattr(child.spent, measure) for child in children]
+            for children in (shop.full, shop.nightly, shop.dbt_full, shop.dbt_nightly)
+        )
+        found += [
+            _faster(f"{build}, {what}; dbt: --full-refresh", unit, full, dbt_full),
+            _faster(f"{night}, {what}; a full rebuild", unit, nightly, full, FASTER_THAN_FULL),
+            _faster(f"{night}, {what}; dbt: run", unit, nightly, dbt_nightly, FASTER_THAN_DBT),
+        ]
+    peak = max(child.peak for child in shop.full)
+    dbt_peak = max((child.peak for child in shop.dbt_full), default=None)
+    return [
+        *found,
+        Row(
+            f"{build}, peak memory",
+            f"{peak:,.0f} MB",
+            f"{dbt_peak:,.0f} MB" if dbt_peak else "dbt is not installed",
+            f"{peak:,.0f} MB",
+            f"< {PEAK_MB:,} MB",
+            peak < PEAK_MB,
+        ),
+    ]
+
+
+def _faster(
+    what: str, unit: str, ours: list[float], peers: list[float], target: float | None = None
+) -> Row:
+    mine = median(ours)
+    if not peers:
+        return Row(what, f"{mine:.1f} {unit}", "dbt is not installed")
+    ratio = median(peers) / mine
+    row = Row(what, f"{mine:.1f} {unit}", f"{median(peers):.1f} {unit}", f"{ratio:.1f}")
+    return replace(row, target=f"≥ {target}", met=ratio >= target) if target else row
