@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 BENCH_INSTALLED := .venv-bench/.installed
+BROWSERS := chromium-headless-shell chromium google-chrome
+APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium-headless-shell
 PACKAGE := orders_connector dagster_project tests benchmarks
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ demo: $(INSTALLED) ## Load three made-up shops twice with the nightly Dagster jo
 dev: $(INSTALLED) ## Open the Dagster UI on the demo's warehouse, made first if missing.
 	@$(BIN)/orders-connector demo --ui
 
-test: lint ## Lint, check types, run all tests.
+test: lint browser ## Lint, check types, run all tests.
 	@$(BIN)/pytest -q -n auto --dist loadfile
 
 lint: $(INSTALLED) ## Check style and types.
@@ -45,6 +47,16 @@ clean: ## Remove environments, caches and the demo.
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(call make_environment,.venv,-c constraints.txt --group dev)
+
+# The tests of the dashboard need a browser; as root on Debian it is installed, elsewhere asked for.
+browser:
+	@for name in $(BROWSERS); do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing a browser for the tests of the dashboard, once"; \
+		$(APT_INSTALL) >/dev/null 2>&1 && exit 0; \
+		apt-get update -qq >/dev/null 2>&1 && $(APT_INSTALL) >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "No browser: the tests of the dashboard are skipped. Install chromium-headless-shell or chromium."
 
 # Its peers want versions of their own, so the constraints do not hold here.
 $(BENCH_INSTALLED): pyproject.toml

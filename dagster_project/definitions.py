@@ -6,6 +6,7 @@ import dagster as dg
 
 from dagster_project.defs.automation import build_automation
 from dagster_project.defs.checks import build_checks
+from dagster_project.defs.dashboard import DASHBOARD, build_dashboard_asset
 from dagster_project.defs.exports import build_exports
 from dagster_project.defs.extraction import build_extractions
 from dagster_project.defs.hydration import build_hydrations
@@ -39,9 +40,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         *build_reconciliations(settings),
         *models.assets(),
         build_published(models),
+        build_dashboard_asset(settings),
     ]
     # A mart's date is only rebuilt when an order of it changed, so its age says nothing.
-    every_night = {PUBLISHED, *(spec.key for spec in models.refreshed)}
+    every_night = {PUBLISHED, DASHBOARD, *(spec.key for spec in models.refreshed)}
     every_night |= {key(name) for name in settings.accounts for key in EVERY_NIGHT}
     fresh = dg.map_asset_specs(
         lambda spec: (

@@ -285,6 +285,28 @@ def query(
 
 
 @app.command()
+def dashboard(
+    context: typer.Context,
+    opening: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    serving: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Serve it on loopback; it follows the published copy until Ctrl-C."
+        ),
+    ] = False,
+    port: Annotated[int, typer.Option(help="Of --serve; 0 takes a free one.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make the page of the published copy: one file, to be opened in a browser."""
+    from orders_connector.cli import dashboard
+
+    if serving:
+        dashboard.serve_dashboard(context.obj.settings(), port, opening=opening)
+    else:
+        dashboard.dashboard(context.obj.settings(), opening=opening, as_json=as_json)
+
+
+@app.command()
 def explain(
     context: typer.Context,
     mart: Annotated[str, typer.Argument(help="A mart by business date, such as daily_revenue.")],

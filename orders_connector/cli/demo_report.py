@@ -13,6 +13,8 @@ from typing import Any
 import duckdb
 
 from orders_connector.cli.terminal import counted, days, minutes, relative, say, size, table
+from orders_connector.config import Settings
+from orders_connector.dashboard.serving import dashboard_path
 from orders_connector.errors import OrdersConnectorError
 from orders_connector.status import AccountStatus, Comparison, Status
 
@@ -188,7 +190,10 @@ def say_next() -> None:
         f"  {command} query 'from marts.daily_summary order by order_date desc'",
         "  make dev      the Dagster UI on this warehouse, the shops going on",
         "  README.md     a real account, step by step",
+        "",
     )
+    page = dashboard_path(Settings.load(Path.cwd() / ".demo" / "orders.toml"))
+    say(f"The dashboard, to be opened in a browser: {relative(page)}")
 
 
 def _number(count: int | None) -> str:

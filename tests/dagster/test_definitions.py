@@ -87,7 +87,7 @@ def test_every_step_that_opens_the_warehouse_shares_one_pool(graph):
     steps = [node for node in graph.assets_defs if node.is_executable]
     assert {step.op.pool for step in steps} == {"duckdb"}
     # Per account: extraction and comparison; where there are exports, these and items as well.
-    assert len(steps) == 5 + 2 * 4 + 2 * 2
+    assert len(steps) == 6 + 2 * 4 + 2 * 2
 
 
 def test_every_model_is_an_asset_that_says_what_its_columns_mean(graph):
