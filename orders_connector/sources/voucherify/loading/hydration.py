@@ -192,11 +192,12 @@ class _End:
 
     Attributes:
         page: The last page that `next` returned, 0 before the first.
+        is_cut_off: Page numbers ended earlier than thought.
     """
 
     def __init__(self, places: ListingPlaces, order: OrderSort, *, walked: bool) -> None:
         self.order, self.page, self._walked = order, 0, walked
-        self.places = places
+        self.places, self.is_cut_off = places, False
         self._nulls = Nulls(key="-id" if order.startswith("-") else "id")
         self._unsure = order.endswith("updated_at") and places.nulls > 0
 
@@ -282,12 +283,12 @@ class _Hydration:
                     self._wasted += 0 if gained else 1
                     if fruitless == FRUITLESS_PAGES or self._wastes():
                         break
-                gave_up = fruitless == FRUITLESS_PAGES
+                gave_up = fruitless == FRUITLESS_PAGES or end.is_cut_off
                 over = over or gave_up or self._wastes()
                 told = {"expected": round(expected), "brought": brought, "gave_up": gave_up}
                 if spool.pages or gave_up:
                     self._commit(spool, [], {"harvest": end.order, "page": end.page, **told})
-            if gave_up:
+            if fruitless == FRUITLESS_PAGES:
                 logger.warning(
                     "%s pages by %s in a row, the last of them page %s, brought none of the orders"
                     " that should stand there by their dates; they are fetched one by one",
@@ -304,8 +305,15 @@ class _Hydration:
             )
             gained = self._queue.take_page(answer.content)
         except (PageOverLimit, RequestRejected, NotFound) as error:
-            logger.info("page numbers end before %s: %s", end.page, error)
+            logger.warning(
+                "the listing by %s ends before page %s, so orders that stand further down are"
+                " fetched one by one: %s",
+                end.order,
+                end.page,
+                error,
+            )
             end.places.end_at(end.page - 1)
+            end.is_cut_off = True
             return 0
         except (UnreadableAnswer, duckdb.Error, UnicodeDecodeError) as error:
             logger.info("page %s by %s brings nothing: %s", end.page, end.order, error)
