@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from orders_connector.load import publish_warehouse, refresh_models
-from orders_connector.modeling.model import load_models
+from orders_connector.modeling.model import STATE_TABLES, load_models
 from orders_connector.sandbox.voucherify import Switches
 from orders_connector.sources.base import Window
 from orders_connector.sync import backfill_account, sync_account
@@ -61,7 +61,7 @@ def tables(settings):
     contents = {}
     with warehouse_connection(settings, read_only=True) as con:
         for name, model in load_models().items():
-            if model.tells_of_runs:
+            if model.tables & STATE_TABLES:  # as of the end of coverage, to the second
                 continue
             columns = ", ".join(column for column in model.columns if column not in OF_THE_LOAD)
             contents[name] = con.execute(f"select {columns} from {name} order by all").fetchall()

@@ -1,7 +1,7 @@
 /*
 description: >
-  The last finished comparison of each account with its source, per business date and status: counts
-  and sums on both sides, after repair.
+  The last finished comparison of each account with its source, per business date and status, after
+  repair. Amounts are compared as check sums and not shown, as they may be of several currencies.
 grain: [source, account, order_date, status]
 materialized: view
 columns:
@@ -12,9 +12,7 @@ columns:
   source_orders: Orders at the source.
   warehouse_orders: Orders in the warehouse.
   orders_difference: Warehouse less source.
-  source_net_minor: Net amount at the source, minor units; NULL where it knows no money.
-  warehouse_net_minor: Net amount in the warehouse, minor units.
-  net_difference_minor: Warehouse less source; NULL when one side is.
+  amounts_agree: True when the net amounts of both sides add up to the same.
   is_equal: True when both sides agree in number and amount.
   outcome: How the comparison ended; equal, repaired or different.
   compared_at: When it ended, UTC.
@@ -31,9 +29,7 @@ select
     d.source_orders,
     d.warehouse_orders,
     coalesce(d.warehouse_orders, cast(0 as bigint)) - coalesce(d.source_orders, cast(0 as bigint)) as orders_difference,
-    d.source_net_minor,
-    d.warehouse_net_minor,
-    d.warehouse_net_minor - d.source_net_minor as net_difference_minor,
+    d.warehouse_net_minor is not distinct from d.source_net_minor as amounts_agree,
     coalesce(d.warehouse_orders, cast(0 as bigint)) = coalesce(d.source_orders, cast(0 as bigint))
         and d.warehouse_net_minor is not distinct from d.source_net_minor as is_equal,
     l.status as outcome,

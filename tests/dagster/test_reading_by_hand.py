@@ -13,7 +13,9 @@ RECONCILIATION = ("raw", "shop_reconciliation")
 
 @pytest.fixture
 def deep(here):
-    """A shop whose listing reaches 100 of its 150 orders; loads leave the items of the rest."""
+    """A shop whose listing reaches 100 of its 300 orders; loads leave the items of the rest."""
+    for _ in range(150):
+        here.box.moves.make("create")
     here.box.switches = replace(here.box.switches, listing_pages=1)
     here.settings.accounts["shop"] = here.settings.accounts["shop"].model_copy(
         update={"hydration_calls_per_run": 0}

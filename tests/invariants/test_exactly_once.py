@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from orders_connector.load import refresh_models
-from orders_connector.modeling.model import load_models
+from orders_connector.modeling.model import STATE_TABLES, load_models
 from orders_connector.warehouse.configured import warehouse_connection
 from tests.invariants.every_source import NIGHTS
 from tests.invariants.killing import Loads
@@ -62,7 +62,7 @@ class Twice:
         contents = {}
         with warehouse_connection(night.settings, read_only=True) as con:
             for name, model in load_models().items():
-                if model.tells_of_runs:
+                if model.tables & STATE_TABLES:  # as of the end of coverage, to the second
                     continue
                 columns = ", ".join(c for c in model.columns if c not in OF_THE_LOAD)
                 rows = con.execute(f"select {columns} from {name}").fetchall()

@@ -28,7 +28,11 @@ PLANTED = {
     "items": [{"merchant_item_id": "CODE", "activation_codes": ["PLANTED-CODE-1", "PLANTED-2-2"]}],
 }
 WRONG = "wrong-key-that-nobody-may-see"
-QUOTIENT = re.compile(r"_(rate|share)$|_per_")
+# Averages, shares and growth: quotients, which only views have.
+QUOTIENT = re.compile(
+    r"_(rate|share|growth|retention)$|_growth_|_per_|^(retention|support|lift)$"
+    r"|^(average|confidence|estimated_share|ltv|share)_"
+)
 
 
 class Kept(logging.Handler):
