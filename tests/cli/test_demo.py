@@ -26,7 +26,7 @@ def test_demo_loads_twice_and_touches_nothing_else(tmp_path):
         env=os.environ | {"ORDERS_WAREHOUSE__PATH": str(elsewhere)},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
     )
     assert (done.returncode, done.stderr) == (0, "")
     for words in (

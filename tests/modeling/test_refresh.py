@@ -69,7 +69,7 @@ LOADS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(LOADS)
 def test_slices_equal_a_full_rebuild(tmp_path_factory, loads):
     from tests.modeling.conftest import Warehouse
