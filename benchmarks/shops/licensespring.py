@@ -23,6 +23,7 @@ from orders_connector.sources.licensespring.secrets import redacted
 # A page begins with a row or two of the one before.
 FRESH = MAX_LIMIT - 2
 FEW = 1_000  # orders of one vendor, who is held in memory
+SEVERAL = 4
 QUIET = 6  # requests of a night without changes: two counts, a list of licenses, three of orders
 
 
@@ -78,7 +79,8 @@ def _change(box: LicenseSpringSandbox, what: tuple[str, int], random: Random) ->
 
 
 def _bound(versions: int, _: tuple[int, int]) -> int:
-    return QUIET + ceil(versions / FRESH)
+    several = versions > 4 * MAX_LIMIT  # slices; then it is asked what stood there before
+    return QUIET + ceil(versions / FRESH) + (SEVERAL if several else 0)
 
 
 LICENSESPRING = Shop(

@@ -129,9 +129,9 @@ def test_a_second_whose_orders_come_in_any_order_is_not_claimed(start, settings_
     settings = settings_for(box)
     loaded = sync(settings)
     assert loaded.status == "incomplete"
-    assert "moved under the walk" in loaded.reading.reason
+    assert "more orders than it shows, although everything was read" in loaded.reading.reason
     assert loaded.reading.proven.end <= moment
-    assert loaded.calls < 60
+    assert loaded.calls < 150
 
 
 def test_a_deletion_among_many_orders_of_one_second_is_noticed(start, settings_for, stored, truth):
