@@ -13,6 +13,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 
 import duckdb
 
+from orders_connector.account_identity import refuse_another_account
 from orders_connector.budget import allowance, budget_reason, call_budget, refuse_when_spent
 from orders_connector.config import Account, Settings
 from orders_connector.errors import ConfigurationError
@@ -237,7 +238,8 @@ def open_account(
         **transport: Overrides for the account's transport.
 
     Raises:
-        ConfigurationError: the account or its credentials are missing.
+        ConfigurationError: the account or its credentials are missing, or the credentials are
+            those of another account than the one whose orders are here.
         QuotaExhausted: nothing is left of the billing cycle's requests.
         WarehouseLocked: another process holds the warehouse or loads this account.
     """
@@ -259,6 +261,7 @@ def open_account(
             load.call_budget = options["call_budget"]
             if doing:
                 load.progress = doing
+            await refuse_another_account(load)
             return await work(load)
 
     with turn(

@@ -8,7 +8,13 @@ from orders_connector.account_load import AccountLoad, Commit
 from orders_connector.landing.raw_log import Landed
 from orders_connector.sources.base import Reading, Window
 
-__all__ = ["begin_comparison"]
+__all__ = ["FEW", "SHOWS_NONE", "begin_comparison"]
+
+FEW = 10  # orders that may all have been deleted
+SHOWS_NONE = (
+    "the source shows no orders at all, and this warehouse knows some, so nothing was marked as "
+    "deleted: is the source in order? Run again when it is"
+)
 
 # What comparisons that came to no end have landed since the last load is no part of what was there:
 # no load read these orders, so they are still to be told of.

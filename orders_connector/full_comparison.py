@@ -18,7 +18,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from orders_connector.account_load import AccountLoad, Commit
-from orders_connector.comparison_start import begin_comparison
+from orders_connector.comparison_start import FEW, SHOWS_NONE, begin_comparison
 from orders_connector.errors import CallBudgetExhausted, SourceError
 from orders_connector.landing.raw_log import GONE, Landed, land_gone
 from orders_connector.landing.reconciliations import (
@@ -38,7 +38,6 @@ from orders_connector.warehouse.database import count_rows
 __all__ = ["FullComparison"]
 
 MEMORY = "1GB"
-FEW = 10  # orders that may all have been deleted
 ASKED_AT_ONCE = 500
 
 MINE = "source = $source and account = $account"
@@ -191,11 +190,7 @@ class FullComparison:
             vanished, answers = self._vanished()
             orders = sum(part_id is None for _, part_id in vanished)
             if orders > FEW and not last.orders_there:
-                why = (
-                    "the source has none of the orders that this warehouse knows, so nothing was "
-                    "marked as deleted: are these the keys of another account?"
-                )
-                return self._failed(why, None)
+                return self._failed(SHOWS_NONE, None)
             why = "a comparison may spend on repair (`repair_calls`); run again to go on"
             with self.load.client.transport.capped(self.repair_calls, why):
                 await self._ask(vanished, answers, pages, asked)

@@ -39,5 +39,5 @@ def test_the_plan_reckons_with_ties_that_each_answer_deals_anew(start_shop, sett
     plan = plan_backfill(settings, "shop", EVERYTHING)
     done = backfill_account(settings, "shop", EVERYTHING, sleep=no_wait)
     assert (done.status, done.hydrated.awaiting) == ("complete", 0)
-    # What a run meets there is chance; a plan that takes each row for another order is 26 % off.
-    assert done.calls == pytest.approx(plan.calls, rel=0.15)
+    # With so few pages much is chance; at the real caps plans stay within 5 % here, too.
+    assert done.calls == pytest.approx(plan.calls, rel=0.1)

@@ -384,11 +384,22 @@ def doctor(
             " open, and keep the answers as its profile.",
         ),
     ] = False,
+    accept_keys: Annotated[
+        str | None,
+        typer.Option(
+            "--accept-keys",
+            metavar="ACCOUNT",
+            help="First note that the new address or keys of this account are its own, although"
+            " none of the orders asked for is there.",
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Look whether everything is in place, with one request per account."""
     from orders_connector.cli import doctor
 
+    if accept_keys:
+        doctor.accept(context.obj.config, accept_keys)
     doctor.doctor(context.obj.config, as_json=as_json, probing=probe)
 
 

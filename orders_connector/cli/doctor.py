@@ -16,6 +16,8 @@ from typing import Literal
 import duckdb
 import typer
 
+from orders_connector.account_identity import accept_keys
+from orders_connector.account_load import account_of
 from orders_connector.cli.terminal import counted, minutes, print_json, relative, say, size, spinner
 from orders_connector.config import Account, Settings
 from orders_connector.errors import ConfigurationError, OrdersConnectorError, WarehouseError
@@ -30,7 +32,7 @@ from orders_connector.status import FRESH_FOR, published_copy
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import open_warehouse, transaction
 
-__all__ = ["Finding", "doctor", "examine"]
+__all__ = ["Finding", "accept", "doctor", "examine"]
 
 MARK = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
 LITTLE_ROOM, NO_ROOM = 2_000_000_000, 200_000_000
@@ -115,6 +117,18 @@ def doctor(config: Path | None, *, as_json: bool, probing: bool = False) -> None
     else:
         say("", f"{counted(calls[0], 'request')} made.")
     raise typer.Exit(next((f.exit_code for f in findings if f.level == "fail"), 0))
+
+
+def accept(config: Path | None, name: str) -> None:
+    """Note that address and keys of an account are its own.
+
+    Raises:
+        ConfigurationError: there is no such account, or its keys are not in the environment.
+        WarehouseLocked: another process holds the warehouse.
+    """
+    settings = Settings.load(config)
+    with warehouse_connection(settings) as con, transaction(con):
+        accept_keys(con, account_of(settings, name))
 
 
 def _say_finding(finding: Finding) -> None:

@@ -151,6 +151,15 @@ TABLES = {
             "probed_at": ("timestamptz", "When."),
         },
     ),
+    "ops.account_keys": (
+        "By which address and keys each account was last loaded; others are looked at first.",
+        {
+            "source": ("varchar", "Kind of API."),
+            "account": ("varchar", "Configured account."),
+            "fingerprint": ("varchar", "Slow hash of address and keys; tells neither."),
+            "accepted_at": ("timestamptz", "Since when they are used."),
+        },
+    ),
     "ops.reconciliations": (
         "Comparisons of the whole account with the source.",
         {

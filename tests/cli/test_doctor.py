@@ -135,3 +135,16 @@ def test_accounts_with_a_wrong_key_are_not_probed(installation, run, monkeypatch
     monkeypatch.setenv("VOUCHERIFY_APP_TOKEN", "a-wrong-secret")
     data = run("doctor", "--probe", "--json").data
     assert (data["profiles"], data["calls"]) == ([], 1)
+
+
+def test_new_keys_are_accepted_by_name(loaded, run, installation, box):
+    with VoucherifySandbox(20, seed=99) as other:
+        file = installation / "orders.toml"
+        file.write_text(file.read_text().replace(box.base_url, other.base_url))
+        refused = run("sync")
+        assert refused.code == 3
+        assert "run `orders-connector doctor --accept-keys shop`" in refused.err
+        assert run("doctor", "--accept-keys", "nobody").code == 3
+        assert run("sync").code == 3
+        assert run("doctor", "--accept-keys", "shop").code == 0
+        assert run("sync").code == 0

@@ -1,5 +1,6 @@
 """Filters, sorting and paging of lists."""
 
+import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -188,7 +189,7 @@ class Search:
     def _sorted(self, found: list[Record], page: Page, salt: int) -> list[Record]:
         default = self._switches.default_sort
         if self._switches.tie_order == "shuffled" or (not page.sort and default == "shuffled"):
-            found = sorted(found, key=lambda record: crc32(record.id.encode(), salt))
+            found = random.Random(salt).sample(found, len(found))
         if not page.sort:
             if default == "shuffled":
                 return found

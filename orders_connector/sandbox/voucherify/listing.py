@@ -1,10 +1,10 @@
 """Orders in sort order, so that any page is a slice."""
 
 import json
+import random
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from zlib import crc32
 
 from orders_connector.sandbox.voucherify.switches import Switches
 
@@ -126,9 +126,9 @@ def _slice(
         # Ties may cross the page's edge, so whole groups of equal keys are shuffled, then cut.
         left = bisect_left(segment, (entries[0][0], ""))
         right = bisect_right(segment, (entries[-1][0], "\U0010ffff"))
-        groups = sorted(
-            segment[left:right], key=lambda entry: (entry[0], crc32(entry[1].encode(), shuffle))
-        )
+        groups = segment[left:right]
+        random.Random(shuffle).shuffle(groups)
+        groups.sort(key=lambda entry: entry[0])
         entries = groups[low - left : high - left]
     ids = [order_id for _, order_id in entries]
     return ids[::-1] if descending else ids

@@ -16,7 +16,6 @@ __all__ = [
     "FINAL",
     "JUDGED",
     "JUDGEMENTS",
-    "KNOWN_BEFORE",
 ]
 
 
@@ -112,17 +111,6 @@ def _differs(left: str, right: str) -> str:
         f" or coalesce({left}.total_minor <> {right}.total_minor, false))"
     )
 
-
-# How many orders of the export the warehouse knew.
-KNOWN_BEFORE = f"""
-    select count(*)
-    from {EXPORTED} as e
-    where exists (
-        from raw.order_payloads as p
-        where p.source = $source and p.account = $account and p.version_id <= $before
-            and p.order_key = e.order_key and p.order_id = e.order_id
-    )
-"""
 
 # `before` is what the warehouse held for an order before the export was landed. All that it knows
 # now was there before the export or is in it, so what the export lacks has to be explained.

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from orders_connector.account_load import AccountLoad, Commit
-from orders_connector.comparison_start import begin_comparison
+from orders_connector.comparison_start import FEW, SHOWS_NONE, begin_comparison
 from orders_connector.errors import (
     CallBudgetExhausted,
     FeatureMissing,
@@ -45,7 +45,6 @@ from orders_connector.sources.voucherify.loading.comparison import (
     FINAL,
     JUDGED,
     JUDGEMENTS,
-    KNOWN_BEFORE,
 )
 from orders_connector.sources.voucherify.loading.fetching import (
     ORDERS_PER_COMMIT,
@@ -61,7 +60,6 @@ __all__ = ["reconcile"]
 logger = logging.getLogger(__name__)
 
 MEMORY = "1GB"
-FEW = 10  # orders that may all have been erased
 
 
 async def reconcile(load: AccountLoad, *, repair_calls: int | None) -> Reconciliation:
@@ -112,12 +110,8 @@ class _Run:
         self.repair_began = self.load.client.transport.calls
         compared = self._newest_version()
         with _Differences(self._compare(before, compared)) as found:
-            if found.vanished() > FEW and not self._known(before):
-                why = (
-                    "the source has none of the orders that this warehouse knows, so nothing was "
-                    "marked as deleted: are these the keys of another project?"
-                )
-                return self._failed(snapshot, why, None)
+            if found.vanished() > FEW and not snapshot.orders:
+                return self._failed(snapshot, SHOWS_NONE, None)
             stopped = await self._ask(found)
             if stopped is None and self._left() != 0 and found.unknown_items():
                 # Not the backlog: what loads left waiting has a budget of its own.
@@ -126,11 +120,6 @@ class _Run:
                 if hydrated.error:  # items are no difference; the next load goes on with them
                     logger.warning("fetching items stopped: %s", hydrated.error)
             return self._conclude(snapshot, found.answered(), compared, stopped)
-
-    def _known(self, before: int) -> int:
-        with warehouse_connection(self.load.settings, memory_limit=MEMORY) as con:
-            parameters = self._who | {"before": before}
-            return int(con.execute(KNOWN_BEFORE, parameters).fetchall()[0][0])
 
     def _newest_version(self) -> int:
         with warehouse_connection(self.load.settings) as con:
