@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 BENCH_INSTALLED := .venv-bench/.installed
+OLD_DUCKDB := 1.4.4 1.5.6
 BROWSERS := chromium-headless-shell chromium google-chrome
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium-headless-shell
 PACKAGE := orders_connector dagster_project tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint fix docs bench clean
+.PHONY: help install demo dev test lint fix docs bench clean browser old-engines
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +22,7 @@ demo: $(INSTALLED) ## Load three made-up shops twice with the nightly Dagster jo
 dev: $(INSTALLED) ## Open the Dagster UI on the demo's warehouse, made first if missing.
 	@$(BIN)/orders-connector demo --ui
 
-test: lint browser ## Lint, check types, run all tests.
+test: lint browser old-engines ## Lint, check types, run all tests.
 	@$(BIN)/pytest -q -n auto --dist loadfile
 
 lint: $(INSTALLED) ## Check style and types.
@@ -43,7 +44,7 @@ bench: $(BENCH_INSTALLED) ## Run the benchmarks, in an environment of their own.
 	@.venv-bench/bin/python -m benchmarks
 
 clean: ## Remove environments, caches and the demo.
-	@rm -rf .venv .venv-bench .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-bench .venv-bi .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(call make_environment,.venv,-c constraints.txt --group dev)
@@ -57,6 +58,13 @@ browser:
 		apt-get update -qq >/dev/null 2>&1 && $(APT_INSTALL) >/dev/null 2>&1 && exit 0; \
 	fi; \
 	echo "No browser: the tests of the dashboard are skipped. Install chromium-headless-shell or chromium."
+
+# Engines inside BI tools that are to read the published copy; each in a folder of its own.
+old-engines: $(OLD_DUCKDB:%=.venv-bi/duckdb-%/.installed)
+
+.venv-bi/duckdb-%/.installed: | $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target $(@D) duckdb==$* \
+		&& touch $@ || echo "No DuckDB $*: the tests of what it reads are skipped."
 
 # Its peers want versions of their own, so the constraints do not hold here.
 $(BENCH_INSTALLED): pyproject.toml

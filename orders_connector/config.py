@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from orders_connector.accounts import Account, Table, TimeZone
+from orders_connector.accounts import Account, Table, TimeZone, VariableName
 from orders_connector.errors import ConfigurationError
 from orders_connector.redaction import redact
 from orders_connector.sources.registry import account_types
@@ -52,6 +52,14 @@ class Warehouse(Table):
         pattern=r"^v\d+\.\d+\.\d+$",
         description='a DuckDB storage version, such as "v1.4.0"',
     )
+    personal_data: Literal["plain", "hashed", "absent"] = Field(
+        default="plain", description='"plain", "hashed" or "absent"'
+    )
+    personal_data_key_env: VariableName = Field(
+        default="ORDERS_PERSONAL_DATA_KEY",
+        description="the name of an environment variable, in capitals",
+    )
+    keep_versions: int = Field(default=3, ge=1, description="a whole number from 1")
     memory_limit: str | None = Field(
         default=None,
         pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$",

@@ -35,7 +35,7 @@ from orders_connector.errors import FatalSourceError, WarehouseError
 from orders_connector.landing.coverage import ExtractionRecord, load_state, record_extraction
 from orders_connector.landing.raw_log import Landed
 from orders_connector.landing.settings_tables import write_settings
-from orders_connector.load import publish_warehouse
+from orders_connector.load import publish_warehouse, read_personal_data_key
 from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.refresh import refresh_within
 from orders_connector.sources.base import Reading, Window
@@ -119,6 +119,7 @@ def erase_customer(
         raise ValueError("the customer's id or e-mail address is empty")
     tell = doing or (lambda _: None)
     account = account_of(settings, account_name)
+    read_personal_data_key(settings)  # without it, nothing could be published afterwards
 
     async def work(load: AccountLoad) -> Certificate:
         tell("asking the source")
@@ -186,8 +187,9 @@ def _erase(
         tell("writing the warehouse anew")
         rewrite_warehouse(settings)
         tell("publishing")
-        # Also when a check fails: a reader's copy with the customer in it is worse.
-        publish_warehouse(settings)
+        # Also when a check fails: a reader's copy with the customer in it is worse. No version with
+        # the customer may come back either.
+        publish_warehouse(settings, forget_older=True)
     except WarehouseError as error:
         raise type(error)(
             "the customer is removed from all tables, but not yet from the bytes of all files: "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,13 +11,21 @@ from orders_connector.config import Settings
 from orders_connector.landing.settings_tables import write_settings
 from orders_connector.modeling.checks import CheckResult, keep_failing_rows
 from orders_connector.modeling.configured import configured_models
+from orders_connector.modeling.metrics import contracts
 from orders_connector.modeling.model import Model
 from orders_connector.modeling.refresh import ModelRefresh, RefreshReport, rebuild_slices, refresh
+from orders_connector.publishing.personal import PersonalData, key_for_hashes, personal_columns
+from orders_connector.publishing.publish import Published, publish
 from orders_connector.warehouse.configured import warehouse_connection
 from orders_connector.warehouse.database import transaction
-from orders_connector.warehouse.publish import Published, publish
 
-__all__ = ["check_models", "publish_warehouse", "rebuild_dates", "refresh_models"]
+__all__ = [
+    "check_models",
+    "publish_warehouse",
+    "read_personal_data_key",
+    "rebuild_dates",
+    "refresh_models",
+]
 
 
 def refresh_models(
@@ -57,12 +66,28 @@ def check_models(settings: Settings, models: Sequence[Model] | None = None) -> l
         return keep_failing_rows(con, chosen, known)
 
 
-def publish_warehouse(settings: Settings, **metadata: Any) -> Published:  # noqa: ANN401
-    """Swap in a fresh copy for readers (see `publish`)."""
+def publish_warehouse(
+    settings: Settings,
+    *,
+    forget_older: bool = False,
+    **metadata: Any,  # noqa: ANN401
+) -> Published:
+    """Swap in a fresh copy for readers (see `publish`).
+
+    Raises:
+        ConfigurationError: personal data is to be hashed and there is no key.
+    """
+    models = configured_models(settings)
+    personal = _personal_data(settings, models)
     views = {
-        name: model.inlined.sql(dialect="duckdb")
-        for name, model in configured_models(settings).items()
-        if model.header.published_as == "view"
+        name: select
+        for name, model in models.items()
+        if model.header.published_as == "view" and (select := personal.view(model))
+    }
+    about = {
+        "metadata": metadata,
+        "checks": sum(len(model.header.checks) for model in models.values()),
+        "metrics": {name: found.terms.version for name, found in contracts(models).items()},
     }
     with warehouse_connection(settings) as con:
         return publish(
@@ -70,5 +95,31 @@ def publish_warehouse(settings: Settings, **metadata: Any) -> Published:  # noqa
             settings.warehouse.published,
             views=views,
             storage_version=settings.warehouse.storage_version,
-            metadata=metadata,
+            personal=personal,
+            keep=settings.warehouse.keep_versions,
+            forget_older=forget_older,
+            about=about,
         )
+
+
+def read_personal_data_key(settings: Settings) -> str:
+    """Return the key that personal data is hashed with; empty when it is not hashed.
+
+    Raises:
+        ConfigurationError: it is to be hashed and there is no key.
+    """
+    warehouse = settings.warehouse
+    if warehouse.personal_data != "hashed":
+        return ""
+    return key_for_hashes(warehouse.personal_data_key_env, os.environ)
+
+
+def _personal_data(settings: Settings, models: Mapping[str, Model]) -> PersonalData:
+    warehouse = settings.warehouse
+    if warehouse.personal_data == "plain":
+        return PersonalData()
+    return PersonalData(
+        tier=warehouse.personal_data,
+        columns=personal_columns(models),
+        key=read_personal_data_key(settings),
+    )

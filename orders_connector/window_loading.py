@@ -232,10 +232,9 @@ class _Run:
             await self._take(self.reader.read_all(pages), pages)
             more, explained = await self._counted_again(), 0
         if more > explained:
-            self.reason = (
-                f"the source counts {'one more order' if more == 1 else f'{more:,} more orders'} "
-                "than it shows, although everything was read; run again"
-            )
+            orders = "one more order" if more == 1 else f"{more:,} more orders"
+            read = ", although everything was read" if self._read_everything else ""
+            self.reason = f"the source counts {orders} than it shows{read}; run again"
         load.accepted_difference = max(0, min(more, explained))
 
     def _was_counted(self) -> bool:
@@ -277,17 +276,23 @@ class _Run:
             return None
         return self.total - self.load.known_orders - self.load.unnamed_orders()
 
+    def _why(self) -> str | None:
+        """Return why the run is not complete; what a part says explains a count too high."""
+        told = next((part.reason for part in self.readings if part.reason), None)
+        if self.error is not None or told is None:
+            return self.reason
+        return f"{told}; {self.reason}" if self.reason else told
+
     def _concluded(self, asked: Window) -> SyncResult:
         """Record the run as a whole, and say what it did."""
         load, account = self.load, self.load.account
         with warehouse_connection(load.settings) as con:
             covered = coverage_of(con, account.source, account.name)
-        reading = Reading(asked, total=self.total, reason=self.reason)
+        reading = Reading(asked, total=self.total, reason=self._why())
         reading.read_everything = self._read_everything
         for part in self.readings:
             reading.walks += part.walks
             reading.exports += part.exports
-            reading.reason = reading.reason or part.reason
         until = asked.end or (covered[-1].end if covered else None)
         start = self.oldest or asked.start
         if until is None or start < until:

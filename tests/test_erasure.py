@@ -11,9 +11,10 @@ import pytest
 from orders_connector import erasure
 from orders_connector.cli import main
 from orders_connector.erasure import erase_customer
-from orders_connector.errors import ConfigurationError, DiskFull, FatalSourceError
+from orders_connector.errors import ConfigurationError, DiskFull, FatalSourceError, WarehouseError
 from orders_connector.load import publish_warehouse, refresh_models
 from orders_connector.modeling.model import load_models
+from orders_connector.publishing.publish import go_back, kept_versions
 from orders_connector.sources.base import Window
 from orders_connector.sync import sync_account
 from orders_connector.warehouse.configured import warehouse_connection
@@ -115,6 +116,55 @@ def test_no_row_and_no_byte_is_left(shop, settings):
     assert rows_that_hold(warehouse, CUSTOMER) == {}
     assert rows_that_hold(published, CUSTOMER) == {}
     assert files_that_hold(settings, CUSTOMER) == []
+
+
+def parquet_that_holds(settings, text):
+    """Return each Parquet file that holds the text in any row, as Parquet keeps it compressed."""
+    found = []
+    with duckdb.connect() as con:
+        for file in settings.warehouse.published.parent.rglob("*.parquet"):
+            ((rows,),) = con.execute(
+                f"select count(*) from read_parquet('{file}', hive_partitioning = false) as t"
+                " where contains(to_json(t)::varchar, $text)",
+                {"text": text},
+            ).fetchall()
+            found += [file] if rows else []
+    return found
+
+
+def test_no_version_brings_the_customer_back(shop, settings):
+    published = settings.warehouse.published
+    for _ in range(2):
+        publish_warehouse(settings)
+    go_back(published)
+    assert len(kept_versions(published)) == 3
+    assert len(parquet_that_holds(settings, CUSTOMER)) >= 3 * 2
+    shop.shop.erase_customer(CUSTOMER)
+    erase_customer(settings, "shop", CUSTOMER)
+    (kept,) = kept_versions(published)
+    assert kept.is_current
+    assert parquet_that_holds(settings, CUSTOMER) == []
+    assert files_that_hold(settings, CUSTOMER) == []
+    with pytest.raises(WarehouseError, match="no version before"):
+        go_back(published)
+    assert rows_that_hold(published, CUSTOMER) == {}
+
+
+def test_versions_go_even_when_there_is_no_room_for_another(shop, settings, monkeypatch):
+    published = settings.warehouse.published
+    publish_warehouse(settings)
+    shop.shop.erase_customer(CUSTOMER)
+    with monkeypatch.context() as patch:
+
+        def die(*_, **__):
+            raise DiskFull("no room")
+
+        patch.setattr("orders_connector.publishing.publish.write_copy", die)
+        with pytest.raises(DiskFull, match="Run the same command again"):
+            erase_customer(settings, "shop", CUSTOMER)
+    assert [kept.is_current for kept in kept_versions(published)] == [True]
+    erase_customer(settings, "shop", CUSTOMER)
+    assert parquet_that_holds(settings, CUSTOMER) == []
 
 
 def test_somebody_with_a_longer_id_is_left_alone(shop, settings):

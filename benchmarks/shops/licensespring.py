@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from math import ceil
 from random import Random
 from typing import Any
@@ -16,6 +17,7 @@ from orders_connector.sandbox.clock import Clock
 from orders_connector.sandbox.licensespring import LicenseSpringSandbox, Switches, serve
 from orders_connector.sandbox.licensespring.life import Maker, fill
 from orders_connector.sandbox.licensespring.shop import Shop as Vendor
+from orders_connector.sources.licensespring.changes import PORTION_PAGES
 from orders_connector.sources.licensespring.client import MAX_LIMIT
 from orders_connector.sources.licensespring.reading import LICENSES, ORDERS
 from orders_connector.sources.licensespring.secrets import redacted
@@ -23,7 +25,6 @@ from orders_connector.sources.licensespring.secrets import redacted
 # A page begins with a row or two of the one before.
 FRESH = MAX_LIMIT - 2
 FEW = 1_000  # orders of one vendor, who is held in memory
-SEVERAL = 4
 QUIET = 6  # requests of a night without changes: two counts, a list of licenses, three of orders
 
 
@@ -79,8 +80,12 @@ def _change(box: LicenseSpringSandbox, what: tuple[str, int], random: Random) ->
 
 
 def _bound(versions: int, _: tuple[int, int]) -> int:
-    several = versions > 4 * MAX_LIMIT  # slices; then it is asked what stood there before
-    return QUIET + ceil(versions / FRESH) + (SEVERAL if several else 0)
+    # Archived orders are read again for each slice; slices grow up to so many pages.
+    pages = ceil(versions / FRESH)
+    left, most, slices = pages, 1, 0
+    while left > 0:
+        left, most, slices = left - most, min(PORTION_PAGES, 2 * most), slices + 1
+    return QUIET + pages + slices
 
 
 LICENSESPRING = Shop(
@@ -106,7 +111,7 @@ LICENSESPRING = Shop(
     change=_change,
     changeable=_changeable,
     bound=_bound,
-    redacted=redacted,
+    redacted=partial(redacted, checked=True),  # as pages are whose facts were read before
     landed=_landed,
     parts=_licenses,
 )

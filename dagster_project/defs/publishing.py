@@ -23,19 +23,23 @@ def build_published(assets: ModelAssets) -> dg.AssetsDefinition:
         deps=[assets.specs[name] for name, m in assets.models.items() if m.layer in LAYERS],
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="published",
-        kinds={"duckdb"},
+        kinds={"duckdb", "parquet"},
         owners=OWNERS,
         pool=POOL,
     )
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        """The file that BI tools open: all tables of core and marts, as of the last good load.
+        """What BI tools open: all tables of core and marts, as of the last good load.
 
+        A DuckDB file, the marts as Parquet, and a file of views over these.
         A failed check leaves the file as it was. Readers keep their copy until they connect anew.
         """
         done = publish_warehouse(settings, run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 "path": dg.MetadataValue.path(str(done.path)),
+                "live": dg.MetadataValue.path(str(done.live)),
+                "exports": dg.MetadataValue.path(str(done.exports / "current")),
+                "version": done.version,
                 "bytes": done.bytes,
                 "dagster/row_count": sum(done.tables.values()),
                 "tables": as_markdown(("table", "rows"), list(done.tables.items())),

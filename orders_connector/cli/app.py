@@ -251,11 +251,23 @@ def check(context: typer.Context, as_json: JsonFlag = False) -> None:
 
 
 @app.command()
-def publish(context: typer.Context, as_json: JsonFlag = False) -> None:
-    """Check, then swap in a fresh copy for readers."""
-    from orders_connector.cli import load
+def publish(
+    context: typer.Context,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Give readers back what they had before.")
+    ] = False,
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Give readers this kept version.")
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Show the versions kept.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check, then swap in a fresh copy for readers; or go back to one that is kept."""
+    from orders_connector.cli import publish
 
-    load.publish(context.obj.settings(), as_json=as_json)
+    publish.publish(
+        context.obj.settings(), rollback=rollback, to=to, listing=listing, as_json=as_json
+    )
 
 
 @app.command()

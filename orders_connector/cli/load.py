@@ -22,12 +22,17 @@ from orders_connector.cli.terminal import (
 )
 from orders_connector.config import Settings
 from orders_connector.errors import PublishBlocked
-from orders_connector.load import check_models, publish_warehouse, refresh_models
+from orders_connector.load import (
+    check_models,
+    publish_warehouse,
+    read_personal_data_key,
+    refresh_models,
+)
 from orders_connector.modeling.checks import CheckResult
 from orders_connector.modeling.refresh import RefreshReport
+from orders_connector.publishing.publish import Published
 from orders_connector.sources.base import Window
 from orders_connector.sync import SyncResult, sync_account
-from orders_connector.warehouse.publish import Published
 
 __all__ = ["build", "check", "finish", "publish", "refresh", "say_extraction", "sync"]
 
@@ -53,6 +58,8 @@ def sync(
     names = [account] if account else list(settings.accounts)
     for name in names:
         account_of(settings, name).read_secrets()  # missing keys are told before anything is done
+    if with_refresh and with_publish:
+        read_personal_data_key(settings)
     results = []
     for name in names:
         result = _extract(settings, name, asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -232,106 +232,145 @@ def _split(contract: PayloadContract) -> str:
 def _incoming(contract: PayloadContract, split: str) -> str:
     """SQL that reads what landing needs of each order and leaves the payload behind."""
     ids = [path for path in (contract.id_path, contract.part_path) if path]
-    read = (*ids, *contract.version_paths, *_drifting(contract))
-    judged = ("$", *ids, *contract.shapes, *_drifting(contract))
-    values, types = (", ".join(f"'{path}'" for path in paths) for paths in (read, judged))
-    # v holds the ids, then the times; t the order itself, the ids, then what has a shape. What
-    # drifts comes last in both.
-    has_id, *has_part = (_has_id(place) for place, _ in enumerate(ids, start=1))
-    times = {
-        path.removeprefix("$."): f"v[{n}]"
-        for n, path in enumerate(contract.version_paths, start=len(ids) + 1)
-    }
-    moments = ", ".join(f"try_cast({v} as timestamptz)" for v in times.values())
+    drifting = (*_own(contract), *_objects(contract), *_counts(contract))
+    v = _places("v", *ids, *contract.version_paths, *drifting)
+    t = _places("t", "$", *ids, *contract.shapes, *drifting)
+    values, types = (", ".join(f"'{path}'" for path in paths) for paths in (v, t))
+    has_id, *has_part = (
+        f"({t[path]} in ('VARCHAR', 'UBIGINT', 'BIGINT') and {v[path]} <> '')" for path in ids
+    )
+    times = {path.removeprefix("$."): v[path] for path in contract.version_paths}
+    moments = ", ".join(f"try_cast({text} as timestamptz)" for text in times.values())
     version_at = f"list_max([{moments}])" if contract.undated else f"coalesce({moments})"
     thing = "part of an order" if contract.part_path else "order"
     a_thing = f"a{'n' * (thing == 'order')} {thing}"
     lacks = "names no order" if contract.part_path else "has no id"
+    whole = t["$"]
     reasons = [
-        f"when t[1] = 'NULL' then 'null stands where {a_thing} should'",
-        f"when t[1] = 'VARCHAR' then 'malformed JSON, or text where {a_thing} should stand'",
-        f"when t[1] <> 'OBJECT' then 'not {a_thing} but ' || lower(t[1])",
+        f"when {whole} = 'NULL' then 'null stands where {a_thing} should'",
+        f"when {whole} = 'VARCHAR' then 'malformed JSON, or text where {a_thing} should stand'",
+        f"when {whole} <> 'OBJECT' then 'not {a_thing} but ' || lower({whole})",
         f"when not coalesce({has_id}, false) then 'the {thing} {lacks}'",
         *(f"when not coalesce({has}, false) then 'the {thing} has no id'" for has in has_part),
         *(
-            f"when {v} is not null and not coalesce(isfinite(try_cast({v} as timestamptz)), false)"
-            f" then '{name} is not a time: ' || {v}[:80]"
-            for name, v in times.items()
+            f"when {text} is not null"
+            f" and not coalesce(isfinite(try_cast({text} as timestamptz)), false)"
+            f" then '{name} is not a time: ' || {text}[:80]"
+            for name, text in times.items()
         ),
         f"when {version_at} is null then 'the {thing} has neither {' nor '.join(times)}'",
         *(
-            f"when t[{n}] not in ('{shape}', 'NULL')"
-            f" then '{path.removeprefix('$.')} is not {shape.lower()} but ' || lower(t[{n}])"
-            for n, (path, shape) in enumerate(contract.shapes.items(), start=len(ids) + 2)
+            f"when {t[path]} not in ('{shape}', 'NULL')"
+            f" then '{path.removeprefix('$.')} is not {shape.lower()} but ' || lower({t[path]})"
+            for path, shape in contract.shapes.items()
         ),
     ]
-    part_id = f"case when {has_part[0]} then v[2] end" if has_part else "null::varchar"
+    part_id = f"case when {has_part[0]} then {v[ids[1]]} end" if has_part else "null::varchar"
     return f"""
         create or replace temp table incoming as
         select place, content_hash, order_id, part_id, version_at, reason, is_export,
             {ORDER_KEY} as order_key
         from (
             select place, is_export, {version_at} as version_at,
-                md5({_hashed(contract, len(read), len(judged))}) as content_hash,
-                case when {" and ".join([has_id, *has_part])} then v[1] end as order_id,
+                md5({_without_counts(contract, v, t)}) as content_hash,
+                case when {" and ".join([has_id, *has_part])} then {v[ids[0]]} end as order_id,
                 {part_id} as part_id,
                 case {" ".join(reasons)} end as reason
             from (
-                select place, payload, channel = '{EXPORT}' as is_export,
-                    json_extract_string(payload, [{values}]) as v,
-                    json_type(payload, [{types}]) as t
-                from {split}
+                select *, {_cut("text", _counts_as_text(contract, v))} as cut
+                from (
+                    select *, {_without_own(contract, v, t)} as text
+                    from (
+                        select place, payload, channel = '{EXPORT}' as is_export,
+                            json_extract_string(payload, [{values}]) as v,
+                            json_type(payload, [{types}]) as t
+                        from {split}
+                    )
+                )
             )
         )
     """
 
 
-def _has_id(place: int) -> str:
-    return f"(t[{place + 1}] in ('VARCHAR', 'UBIGINT', 'BIGINT') and v[{place}] <> '')"
+def _places(name: str, *paths: str) -> dict[str, str]:
+    """Return the paths that are read together, each once, and where a list has what they hold."""
+    return {path: f"{name}[{n}]" for n, path in enumerate(dict.fromkeys(paths), start=1)}
 
 
-def _drifting(contract: PayloadContract) -> list[str]:
-    """Return the paths of what holds all that drifts; of an order's own keys, themselves."""
-    return [
-        path
-        for parent, keys in contract.drifting.items()
-        for path in ([f"$.{key}" for key in keys] if parent == "$" else [parent])
-    ]
+# What a version is recognised by: its text, less what drifts. The text stays as it is around that:
+# to write all of it anew costs as much as the rest of landing, and so much memory for each of
+# 2,048 orders that DuckDB may have none left.
 
 
-def _hashed(contract: PayloadContract, read: int, judged: int) -> str:
-    """SQL of what a version is recognised by: its text, less what drifts.
+def _own(contract: PayloadContract) -> list[str]:
+    """Return the paths of an order's own keys that drift."""
+    return [f"$.{key}" for key in contract.drifting.get("$", ())]
 
-    Only the small objects that hold something that drifts are written anew. The order's text stays
-    as it is around them: to write all of it costs as much as the rest of landing, and so much
-    memory for each of 2,048 orders that DuckDB may have none left. Where an order holds the same
-    object twice under the same name, it is left out twice.
 
-    Args:
-        contract: What drifts.
-        read: Length of v, which ends with the texts of `_drifting`.
-        judged: Length of t, which ends with their types.
+def _objects(contract: PayloadContract) -> dict[str, list[str]]:
+    """Return the paths of objects in an order, with those of what drifts in each."""
+    return {
+        path: [f"{path}.{key}" for key in keys]
+        for path, keys in contract.drifting.items()
+        if path != "$"
+    }
+
+
+def _counts(contract: PayloadContract) -> list[str]:
+    """Return the paths of all that drifts in objects."""
+    return [path for paths in _objects(contract).values() for path in paths]
+
+
+def _without_own(contract: PayloadContract, v: Mapping[str, str], t: Mapping[str, str]) -> str:
+    """SQL of an order's text less its own keys that drift, as if they were not there.
+
+    Where an order holds the same twice under the same name, it is left out twice.
     """
     text = "payload::varchar"
-    paths = _drifting(contract)
-    for path, value, kind in zip(
-        paths,
-        range(read - len(paths) + 1, read + 1),
-        range(judged - len(paths) + 1, judged + 1),
-        strict=True,
-    ):
-        name, told = f'"{path.split(".")[-1]}":', f"coalesce(v[{value}], 'null')"
-        if path in contract.drifting:
-            kinds = "('OBJECT')"
-            patch = json.dumps(dict.fromkeys(contract.drifting[path]))
-            kept = f"json_merge_patch(v[{value}], '{patch}')"
-            less = f"replace({text}, '{name}' || {told}, '{name}' || {kept})"
-        else:  # as if it was not there
-            kinds = "('ARRAY', 'OBJECT', 'NULL')"
-            less = f"replace({text}, ',{name}' || {told}, '')"
-            less = f"replace({less}, '{{{name}' || {told} || ',', '{{')"
-        text = f"case when t[{kind}] in {kinds} then {less} else {text} end"
+    for path in _own(contract):
+        name, told = f'"{_key(path)}":', f"coalesce({v[path]}, 'null')"
+        less = f"replace({text}, ',{name}' || {told}, '')"
+        less = f"replace({less}, '{{{name}' || {told} || ',', '{{')"
+        text = f"case when {t[path]} in ('ARRAY', 'OBJECT', 'NULL') then {less} else {text} end"
     return text
+
+
+def _counts_as_text(contract: PayloadContract, v: Mapping[str, str]) -> list[str]:
+    """SQL of how each count that drifts is written where it is a number and not the first key."""
+    return [f"coalesce(',\"{_key(path)}\":' || {v[path]}, '')" for path in _counts(contract)]
+
+
+def _cut(text: str, pieces: list[str]) -> str:
+    for piece in pieces:
+        text = f"replace({text}, {piece}, '')"
+    return text
+
+
+def _without_counts(contract: PayloadContract, v: Mapping[str, str], t: Mapping[str, str]) -> str:
+    """SQL of `text` less what drifts in the objects that it holds.
+
+    `cut` is just that where each count is a number, is nowhere the first key, and one of each was
+    cut out. Else the objects are written anew, which takes longer than the rest of the hash. Where
+    an order holds the same object twice under the same name, it is left out twice.
+    """
+    if not _counts(contract):
+        return "text"
+    anew = "text"
+    for path, counts in _objects(contract).items():
+        name, patch = f'"{_key(path)}":', json.dumps(dict.fromkeys(map(_key, counts)))
+        kept = f"json_merge_patch({v[path]}, '{patch}')"
+        less = f"replace({anew}, '{name}' || {v[path]}, '{name}' || {kept})"
+        anew = f"case when {t[path]} = 'OBJECT' then {less} else {anew} end"
+    lengths = (f"strlen({piece})" for piece in _counts_as_text(contract, v))
+    just_these = [f"strlen(text) - strlen(cut) = {' + '.join(lengths)}"]
+    for path in _counts(contract):
+        just_these.append(f"coalesce({t[path]}, 'BIGINT') in ('UBIGINT', 'BIGINT')")
+        just_these.append(f"not contains(text, '{{\"{_key(path)}\":')")
+    return f"case when {' and '.join(just_these)} then cut else {anew} end"
+
+
+def _key(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 ORDER_KEY = "(md5_number_lower($source || '/' || $account || '/' || order_id) >> 1)::bigint"

@@ -22,7 +22,7 @@ from orders_connector.errors import DiskFull
 __all__ = ["SCHEMA", "Spool", "batches_from_pages"]
 
 SCHEMA = pa.schema([("page", pa.int32()), ("channel", pa.string()), ("body", pa.large_string())])
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 512 * 1024
 ORDERS_PER_PAGE = 100
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, cast
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
 
-__all__ = ["Carrier", "copied_columns", "why_not_in_slices"]
+__all__ = ["Carrier", "columns_read", "copied_columns", "why_not_in_slices"]
 
 IDENTITY = ("source", "account", "order_id")
 VERSION = "version_id"
@@ -104,6 +104,31 @@ def copied_columns(select: exp.Query, carriers: Mapping[str, Carrier]) -> dict[s
     A column that is computed in any branch of a union is not there.
     """
     return _Copier(carriers).copies(cast("Scope", build_scope(select)))
+
+
+def columns_read(select: exp.Query) -> dict[str, frozenset[str] | None]:
+    """Say which columns a SELECT names of each table; None where it may be any of them."""
+    found: dict[str, set[str]] = {}
+    unsure: set[str] = set()
+    for scope in cast("Scope", build_scope(select)).traverse():
+        tables = {
+            name: _table_name(source)
+            for name, source in scope.sources.items()
+            if isinstance(source, exp.Table)
+        }
+        for name in tables.values():
+            found.setdefault(name, set())
+        joins = scope.expression.args.get("joins") or []
+        if any(projection.is_star for projection in _selected(scope.expression)) or any(
+            join.args.get("using") or join.method for join in joins
+        ):
+            unsure |= set(tables.values())
+        for column in scope.columns:
+            if not column.table:
+                unsure |= set(tables.values())
+            elif column.table in tables:
+                found[tables[column.table]].add(column.name)
+    return {name: None if name in unsure else frozenset(columns) for name, columns in found.items()}
 
 
 class _Reader:

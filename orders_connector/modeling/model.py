@@ -9,8 +9,10 @@ depends on are the tables behind them.
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -31,7 +33,8 @@ from pydantic import (
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling.keys import Carrier, copied_columns, why_not_in_slices
+from orders_connector.modeling.counts import why_not_counted
+from orders_connector.modeling.keys import Carrier, columns_read, copied_columns, why_not_in_slices
 from orders_connector.modeling.views import inline_views
 
 __all__ = [
@@ -176,14 +179,20 @@ def _check_from_yaml(entry: object) -> object:
 
 
 class Header(_Strict):
-    """What a model's comment declares."""
+    """What a model's comment declares.
+
+    `personal` names the columns that say who somebody is, where they enter the models. Columns made
+    of them are found (`orders_connector.publishing.personal`).
+    """
 
     description: str
     grain: tuple[str, ...]
     refresh_key: str | None = None
+    counted_by: str | None = None
     materialized: Literal["table", "view"] = "table"
     published_as: Literal["table", "view"] = "table"
     columns: dict[str, str]
+    personal: tuple[str, ...] = ()
     checks: tuple[Annotated[Check, BeforeValidator(_check_from_yaml)], ...] = Field(default=())
     metrics: dict[str, Metric] = Field(default={})
 
@@ -247,6 +256,11 @@ class Model:
         return _tables_of(self.inlined)
 
     @cached_property
+    def reads(self) -> dict[str, frozenset[str] | None]:
+        """Columns that the SELECT names of each of `tables`; None where it may be any."""
+        return columns_read(self.inlined)
+
+    @cached_property
     def tells_of_runs(self) -> bool:
         """True when it shows what runs did, and so differs after equal runs of the same data."""
         return bool(self.tables & STATE_TABLES - {"ops.coverage", "ops.quarantine"})
@@ -269,6 +283,7 @@ class Model:
         tokens = [f"{t.token_type}{t.text}" for t in sqlglot.tokenize(self.sql, read="duckdb")]
         views = [view.code_version for view in self.views]
         text = "|".join([*tokens, *views, str(self.refresh_key), self.header.materialized])
+        text += f"|{self.header.counted_by}" if self.header.counted_by else ""
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -349,12 +364,13 @@ def _refuse_disagreement(model: Model) -> None:
         )
     named = {*model.header.grain, *(c for check in model.header.checks for c in check.columns)}
     named |= {metric.column for metric in model.header.metrics.values()}
+    named |= set(model.header.personal)
     if model.refresh_key:
         named.add(model.refresh_key)
     if unknown := named - selected:
         raise ModelError(
-            f"{model.path.name}: grain, refresh_key, checks and metrics may only name columns of "
-            f"the model; these are not: {sorted(unknown)}"
+            f"{model.path.name}: grain, refresh_key, personal, checks and metrics may only name "
+            f"columns of the model; these are not: {sorted(unknown)}"
         )
 
 
@@ -413,6 +429,23 @@ def _own_files(
 @lru_cache(maxsize=4)
 def _models(files: tuple[tuple[str, Path, str], ...]) -> dict[str, Model]:
     """Parse the files, again only when one of them changed: parsing takes half a second."""
+    with _no_garbage():
+        return _parsed(files)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Spare Python the search for garbage: trees of SQL are many small objects, and all stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parsed(files: tuple[tuple[str, Path, str], ...]) -> dict[str, Model]:
     found = {model.name: model for layer, path, _ in files if (model := parse_model(path, layer))}
     graph = {name: sorted(model.inputs & found.keys()) for name, model in sorted(found.items())}
     try:
@@ -488,7 +521,21 @@ def _refuse_unknown_partners(model: Model, models: dict[str, Model]) -> None:
             )
 
 
-def _refuse_wrong_keys(models: Iterable[Model]) -> None:
+def _why_not_counted(
+    model: Model, models: Iterable[Model], carriers: dict[str, Carrier]
+) -> str | None:
+    key = model.header.counted_by
+    if key is None:
+        return None
+    if model.refresh_key:
+        return "it has a refresh_key already, and there is one way only to refresh a model"
+    inputs = [other for other in models if other.name in model.tables]
+    if len(inputs) != 1 or inputs[0].refresh_key != key or len(model.tables - SETTINGS_TABLES) > 1:
+        return f"it has to read one table alone, which is refreshed by {key}"
+    return why_not_counted(model.inlined, key, carriers)
+
+
+def _refuse_wrong_keys(models: Collection[Model]) -> None:
     """Refuse a model whose slices would depend on other slices; upstream first."""
     carriers = {RAW_TABLE: RAW_CARRIER}
     for model in models:
@@ -499,6 +546,11 @@ def _refuse_wrong_keys(models: Iterable[Model]) -> None:
             raise ModelError(
                 f"{model.path.name}: refresh_key {key} cannot work: {reason}. Or leave refresh_key "
                 "out to rebuild in full"
+            )
+        if reason := _why_not_counted(model, models, carriers):
+            raise ModelError(
+                f"{model.path.name}: counted_by {model.header.counted_by} cannot work: {reason}. "
+                "Or leave counted_by out to rebuild in full"
             )
         carriers[model.name] = Carrier(
             columns=model.columns,

@@ -8,6 +8,7 @@ to another makes both dates stale.
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 import uuid
@@ -16,18 +17,26 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import version
 from typing import Literal
 
 import duckdb
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
+from orders_connector.modeling import fast_json, slices, views
+from orders_connector.modeling.counts import Counts, counts_of, read_from
 from orders_connector.modeling.fast_json import for_duckdb
 from orders_connector.modeling.macros import create_macros
 from orders_connector.modeling.metrics import contracts_of
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
 from orders_connector.modeling.restatements import Ledger
-from orders_connector.modeling.slices import in_version_range, range_variables, restrict_inputs
+from orders_connector.modeling.slices import (
+    in_version_range,
+    range_variables,
+    restrict_inputs,
+    rows_in,
+)
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh", "refresh_within"]
@@ -88,16 +97,28 @@ class _Refresh:
         self.con = con
         self.models = models
         self.full = full
-        self.state: dict[str, tuple[str, str, int]] = {
-            model: (code, file, version)
-            for model, code, file, version in con.execute(
-                "select model, code_version, file_version, input_version_id from ops.model_state"
-            ).fetchall()
-        }
+        self.state: dict[str, tuple[str, str, int]] = {}
+        # Parsing a SELECT and writing it anew takes longer than many a slice.
+        self.slices: dict[str, tuple[str, str]] = {}
+        for name, *state, signature, sql in con.execute(
+            "select model, code_version, file_version, input_version_id, slice_version, slice_sql"
+            " from ops.model_state"
+        ).fetchall():
+            self.state[name] = (state[0], state[1], state[2])
+            if sql:
+                self.slices[name] = (signature, sql)
         self.settings_versions: dict[str, str] = {}
         self.rebuilt_in_full: set[str] = set()
-        # (upstream table, key) -> temporary table that holds the touched values of the key
+        # (upstream table, reader) -> temporary table that holds the touched values of its key
         self.touched: dict[tuple[str, str], str] = {}
+        self.changed: set[str] = set()
+        # Tables that are counted from, and whether their slices before and after are kept.
+        self.counted_from = {
+            table: False
+            for model in models.values()
+            if model.header.counted_by
+            for table in model.tables - SETTINGS_TABLES
+        }
         self.ledger = Ledger(con, models.values())
 
     def newest_raw_version(self) -> int:
@@ -107,11 +128,16 @@ class _Refresh:
     def note_raw_versions(self, changed: str | None) -> None:
         """Note what is new in the raw log, and what the table `changed` names beside it."""
         seen = min((state[2] for state in self.state.values()), default=0)
-        for key in self._keys_read_from(RAW_TABLE):
-            rows = f"select {key}, source from {RAW_TABLE} where version_id > {seen}"
-            if changed:
-                rows += f" union all select {key}, null from {changed}"
-            self._touch(RAW_TABLE, f"({rows})", key, "source")
+        new = f"select {{}} from {RAW_TABLE} where version_id > {seen}"
+        if changed:
+            new += f" union all select {{}} from {changed}"
+        for key in sorted(self._readers(RAW_TABLE)):
+            rows = new.format(f"{key}, source", f"{key}, null")
+            name = self._touch(RAW_TABLE, f"({rows})", key, f"{key}, source")
+            for reader in self._readers(RAW_TABLE)[key]:
+                self.touched[RAW_TABLE, reader.name] = name
+        if self.con.execute(f"select 1 from ({new.format('1', '1')}) limit 1").fetchall():
+            self.changed.add(RAW_TABLE)
 
     def run(self, model: Model) -> ModelRefresh:
         started = time.perf_counter()
@@ -133,54 +159,118 @@ class _Refresh:
         versioned = frozenset(t for t in carrying if key == ORDER and self._carries(t, VERSION))
         for table in versioned:
             self._set_version_range(table, key, stale)
-        select = _slice_sql(model, carrying, versioned, stale)
+        select = self._slice_sql(model, carrying, versioned, stale)
         rows = self._write(model, f"create or replace temp table rows_after as {select}")
-        read_keys = self._keys_read_from(model.name)
-        compare = bool(read_keys) or key == BUSINESS_DATE
-        removed = self._remove(model, key, stale, keep=compare)
-        self.con.execute(f"insert into {model.name} from rows_after")
+        if key == ORDER and VERSION in model.columns:
+            self._set_version_range(model.name, key, stale)
+            where += f" and {in_version_range(model.name)}"
+        if key == ORDER:
+            where = rows_in(model.name, where)
         result = ModelRefresh(model.name, "slices", slices=self._count(stale), rows=rows)
-        if compare:
-            # Only rows that differ travel on: a customer's other orders need not be touched
-            # because one of them was looked at.
-            columns = ", ".join(model.columns)
-            self.con.execute(
-                f"create or replace temp table rows_changed as select {columns} from"
-                " (select *, 1 as __rows from rows_before"
-                "  union all select *, -1 as __rows from rows_after)"
-                " group by all having sum(__rows) <> 0"
-                if removed
-                else "create or replace temp table rows_changed as from rows_after"
-            )
-            if removed:
-                self.ledger.note_figures(model, "rows_before", "rows_after", "orders")
-            self.ledger.note_causes(model, "rows_before", "rows_after")
-        for read_key in read_keys:
-            self._touch(model.name, "rows_changed", read_key)
+        self.con.execute(
+            "create or replace temp table rows_before as"
+            f" select rowid as __row, {', '.join(model.columns)} from {model.name} where {where}"
+        )
+        self._replace(model)
+        counted = model.name in self.counted_from
+        if counted:
+            for side in ("before", "after"):
+                kept = _kept_table(model.name, side)
+                self.con.execute(f"create or replace temp table {kept} as from rows_{side}")
+            self.counted_from[model.name] = True
         if key == BUSINESS_DATE:
             result.dates = self._dates(f"select {key} from {stale}")
             result.restated = self._dates(
                 f"select {key} from rows_changed where {key} in (select {key} from rows_before)"
             )
         if QUARANTINE_COLUMN in model.columns:
-            self._note_quarantined(model, where)
+            self._note_quarantined(model, f"{key} in (select {key} from {stale})")
         return result
 
-    def _remove(self, model: Model, key: str, stale: str, *, keep: bool) -> int:
-        """Delete the stale slices and return how many rows they had; `rows_before` keeps them."""
-        where = f"{key} in (select {key} from {stale})"
-        if key == ORDER and VERSION in model.columns:
-            self._set_version_range(model.name, key, stale)
-            where += f" and {in_version_range(model.name)}"
-        delete = f"delete from {model.name} where {where}"
-        if not keep:
-            return int(self.con.execute(delete).fetchall()[0][0])
-        # One scan both removes the rows and hands them over.
-        removed = self.con.sql(f"{delete} returning *").to_arrow_table()
-        self.con.register("removed", removed)
-        self.con.execute("create or replace temp table rows_before as from removed")
-        self.con.unregister("removed")
-        return int(removed.num_rows)
+    def _slice_sql(
+        self, model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str
+    ) -> str:
+        """Return the SELECT over stale slices, as it was written for an earlier refresh."""
+        parts = [_way_of_writing(), model.code_version, *sorted(tables), "", *sorted(versioned)]
+        signature = sha256("|".join(parts).encode()).hexdigest()[:16]
+        if self.slices.get(model.name, ("", ""))[0] != signature:
+            self.slices[model.name] = signature, _slice_sql(model, tables, versioned, stale)
+        return self.slices[model.name][1]
+
+    def _count_again(self, model: Model) -> ModelRefresh:
+        """Take off what changed orders counted before, and add what they count now."""
+        (table,) = model.tables - SETTINGS_TABLES
+        if not self.counted_from[table]:
+            return ModelRefresh(model.name, "unchanged")
+        groups, counts, all_rows = _counts(model)
+        before, after = (_counting_sql(model, table, side) for side in ("before", "after"))
+        moved = ", ".join(f"sum(__sign * {count})::bigint as {count}" for count in counts)
+        any_moved = " or ".join(f"sum(__sign * {count}) <> 0" for count in counts)
+        self._write(
+            model,
+            f"create or replace temp table counts_moved as select {', '.join(groups)}, {moved}"
+            f" from (select *, 1 as __sign from ({after}) union all select *, -1 from ({before}))"
+            f" group by all having {any_moved}",
+        )
+        same = " and ".join(f"m.{group} is not distinct from t.{group}" for group in groups)
+        columns = ", ".join(model.columns)
+        self.con.execute(
+            f"create or replace temp table rows_before as select rowid as __row, {columns}"
+            f" from {model.name} as t where exists (from counts_moved as m where {same})"
+        )
+        totals = {name: f"sum({name})::bigint as {name}" for name in counts}
+        rows = self._write(
+            model,
+            "create or replace temp table rows_after as"
+            f" select {', '.join(totals.get(name, name) for name in model.columns)}"
+            f" from (select {columns} from rows_before"
+            f"  union all select {columns} from counts_moved)"
+            f" group by all having sum({all_rows}) <> 0",
+        )
+        self._replace(model)
+        return ModelRefresh(model.name, "slices", slices=self._count("counts_moved"), rows=rows)
+
+    def _replace(self, model: Model) -> None:
+        """Make `rows_after` of `rows_before` in a model's table, and tell its readers.
+
+        Only rows that differ are written and travel on: a customer's other orders need not be
+        touched because one of them was looked at.
+        """
+        columns = ", ".join(model.columns)
+        self.con.execute(
+            "create or replace temp table rows_changed as"
+            f" select {columns}, list(__row) filter (__row is not null) as __old,"
+            "  count(*) filter (__row is null) as __new"
+            f" from (select __row, {columns} from rows_before"
+            f"  union all select null, {columns} from rows_after)"
+            " group by all having count(__row) <> __new"
+        )
+        self.con.execute(
+            f"delete from {model.name} where rowid in (select unnest(__old) from rows_changed)"
+        )
+        self.con.execute(
+            f"insert into {model.name} select {columns} from rows_changed, range(__new)"
+            f"{_rows_together(model)}"
+        )
+        self.ledger.note_figures(model, "rows_before", "rows_after", "orders")
+        self.ledger.note_causes(model, "rows_before", "rows_after")
+        if not self._count("rows_changed"):
+            return
+        self.changed.add(model.name)
+        for read_key, readers in self._readers(model.name).items():
+            of_columns: dict[frozenset[str], str] = {}
+            for reader in readers:
+                # A reader that looks at none of the columns that differ has nothing to do.
+                read = reader.reads[model.name]
+                seen = frozenset(model.columns if read is None else {*read, read_key})
+                if seen not in of_columns:
+                    rows = (
+                        f"(select {', '.join(sorted(seen))} from rows_changed group by all"
+                        " having sum(__new - coalesce(len(__old), 0)) <> 0)"
+                    )
+                    name = f"{model.name}_{len(of_columns)}"
+                    of_columns[seen] = self._touch(name, rows, read_key, read_key)
+                self.touched[model.name, reader.name] = of_columns[seen]
 
     def _set_version_range(self, table: str, key: str, stale: str) -> None:
         found = self.con.execute(
@@ -200,14 +290,10 @@ class _Refresh:
             or known is None
             or known[0] != self._code_version(model)
             or (not model.is_view and bool(model.tables & self.rebuilt_in_full))
-            or (not model.is_view and model.refresh_key is None and self._any_input_touched(model))
-        )
-
-    def _any_input_touched(self, model: Model) -> bool:
-        return any(
-            self._count(table)
-            for (upstream, _), table in self.touched.items()
-            if upstream in model.tables
+            or (
+                not (model.is_view or model.refresh_key or model.header.counted_by)
+                and bool(model.tables & self.changed)
+            )
         )
 
     def _build_in_full(self, model: Model) -> ModelRefresh:
@@ -241,14 +327,16 @@ class _Refresh:
         return ModelRefresh(model.name, "full")
 
     def _rebuild_stale(self, model: Model) -> ModelRefresh:
+        if model.header.counted_by:
+            return self._count_again(model)
         key = model.refresh_key
         if key is None:
             return ModelRefresh(model.name, "unchanged")
         stale = _stale_table(model)
         parts = [
             f"select {key} from {table}{_own_sources(model) if upstream == RAW_TABLE else ''}"
-            for (upstream, touched_key), table in self.touched.items()
-            if upstream in model.tables and touched_key == key
+            for (upstream, reader), table in self.touched.items()
+            if reader == model.name
         ]
         if not parts:
             return ModelRefresh(model.name, "unchanged")
@@ -258,22 +346,22 @@ class _Refresh:
             return ModelRefresh(model.name, "unchanged")
         return self.rebuild_stale(model, stale)
 
-    def _keys_read_from(self, table: str) -> set[str]:
-        return {
-            model.refresh_key
-            for model in self.models.values()
-            if model.refresh_key and table in model.tables
-        }
+    def _readers(self, table: str) -> dict[str, list[Model]]:
+        """Return the models that read a table, by their refresh key."""
+        found: dict[str, list[Model]] = {}
+        for model in self.models.values():
+            if model.refresh_key and table in model.tables and not model.is_view:
+                found.setdefault(model.refresh_key, []).append(model)
+        return found
 
-    def _touch(self, table: str, rows: str, key: str, *also: str) -> None:
-        """Note the values of `key` in `rows`, changed rows of `table`."""
+    def _touch(self, table: str, rows: str, key: str, columns: str) -> str:
+        """Note the values of `key` in `rows`, changed rows of `table`, and return where."""
         name = f"touched_{table.replace('.', '_')}_{key}"
-        columns = ", ".join((key, *also))
         self.con.execute(
             f"create or replace temp table {name} as"
             f" select distinct {columns} from {rows} where {key} is not null"
         )
-        self.touched[table, key] = name
+        return name
 
     def _write(self, model: Model, statement: str) -> int:
         try:
@@ -336,9 +424,13 @@ class _Refresh:
     def save_state(self, newest: int) -> None:
         now = datetime.now(UTC)
         self.con.execute("delete from ops.model_state")
-        states = [(name, *self.state[name][:2], newest, now) for name in self.models]
+        states = [
+            (name, *self.state[name][:2], newest, now, *self.slices.get(name, (None, None)))
+            for name in self.models
+        ]
+        row = "(?, ?, ?, ?, ?, ?, ?)"
         self.con.execute(
-            f"insert into ops.model_state values {', '.join(['(?, ?, ?, ?, ?)'] * len(states))}",
+            f"insert into ops.model_state values {', '.join([row] * len(states))}",
             [value for state in states for value in state],
         )
 
@@ -485,6 +577,20 @@ def _own_sources(model: Model) -> str:
     return f" where source is null or source in ({sources})"
 
 
+def _kept_table(table: str, side: str) -> str:
+    return f"{side}_{table.replace('.', '_')}"
+
+
+def _counts(model: Model) -> Counts:
+    counts = counts_of(model.inlined)
+    assert counts is not None  # noqa: S101 - refused when models are read
+    return counts
+
+
+def _counting_sql(model: Model, table: str, side: str) -> str:
+    return read_from(_fast(model), table, _kept_table(table, side)).sql(dialect="duckdb")
+
+
 def _stale_table(model: Model) -> str:
     return f"stale_{model.name.replace('.', '_')}"
 
@@ -505,13 +611,24 @@ def _sql(model: Model) -> str:
 
 
 def _table_sql(model: Model) -> str:
-    sql = _sql(model)
+    together = _rows_together(model)
+    return f"from ({_sql(model)}){together}" if together else _sql(model)
+
+
+def _rows_together(model: Model) -> str:
     # Rows that are read together lie together, so that readers and slices skip the other blocks.
     together = [column for column in (BUSINESS_DATE, VERSION) if column in model.columns]
-    return f"from ({sql}) order by {', '.join(together)}" if together else sql
+    return f" order by {', '.join(together)}" if together else ""
 
 
 @cache
+def _way_of_writing() -> str:
+    """Return what changes with the code that writes SELECTs over slices."""
+    written_by = (slices, fast_json, views)
+    code = [inspect.getsource(module) for module in written_by]
+    return sha256("".join([version("sqlglot"), *code]).encode()).hexdigest()[:16]
+
+
 def _slice_sql(model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str) -> str:
     key = str(model.refresh_key)
     select = restrict_inputs(_fast(model), tables=tables, versioned=versioned, key=key, stale=stale)

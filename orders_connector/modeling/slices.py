@@ -10,13 +10,18 @@ from collections.abc import Collection
 
 from sqlglot import exp
 
-__all__ = ["in_version_range", "range_variables", "restrict_inputs"]
+__all__ = ["in_version_range", "range_variables", "restrict_inputs", "rows_in"]
 
 VERSION = "version_id"
 
 
 def restrict_inputs(
-    select: exp.Query, *, tables: Collection[str], versioned: Collection[str], key: str, stale: str
+    select: exp.Query,
+    *,
+    tables: Collection[str],
+    versioned: Collection[str],
+    key: str,
+    stale: str,
 ) -> exp.Query:
     """Return a copy of `select` that sees only rows of `tables` whose `key` stands in `stale`.
 
@@ -41,6 +46,15 @@ def restrict_inputs(
         restricted = exp.select("*").from_(name).where(condition, dialect="duckdb")
         table.replace(restricted.subquery(table.alias_or_name))
     return tree
+
+
+def rows_in(table: str, condition: str) -> str:
+    """Return a condition that finds rows of `table` by its columns first, and reads them then.
+
+    DuckDB would read and unpack all columns of each block that may hold one of them. Not for the
+    inputs of a SELECT: what it makes of such a condition amid joins may need all memory.
+    """
+    return f"rowid in (select rowid from {table} where {condition})"
 
 
 def in_version_range(table: str) -> str:

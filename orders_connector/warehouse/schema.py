@@ -224,6 +224,8 @@ TABLES = {
             "file_version": ("varchar", "Fingerprint of the file, comments included."),
             "input_version_id": ("bigint", "Newest raw version it contains."),
             "refreshed_at": ("timestamptz", "Last time rows were rebuilt."),
+            "slice_version": ("varchar", "Fingerprint of what slice_sql was made of."),
+            "slice_sql": ("varchar", "The SELECT over stale slices, so that it is written once."),
         },
     ),
     "ops.loads": (

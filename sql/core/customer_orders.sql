@@ -9,7 +9,6 @@ columns:
   source: Kind of API.
   account: Configured account.
   order_id: Order id of the source.
-  version_id: The version of the order that core.orders shows.
   customer_key: Customer id of the source.
   referrer_id: Customer id of the referrer.
   order_date: Business date of the order.
@@ -31,7 +30,6 @@ select
     o.source,
     o.account,
     o.order_id,
-    o.version_id,
     o.customer_key,
     o.referrer_id,
     o.order_date,
@@ -53,7 +51,6 @@ from (
         c.source,
         c.account,
         c.order_id,
-        c.version_id,
         c.customer_key,
         c.referrer_id,
         c.order_date,

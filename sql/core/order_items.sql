@@ -19,6 +19,7 @@ columns:
   is_test: True for a test order.
   currency: ISO 4217 code.
   product_key: Product id, else SKU id, else name, else (unknown); what products are told apart by.
+  day_product: Business date and product in one text, without the product for what is none; slices of core.product_days, not identity.
   product_id: Product id, as far as the line says.
   sku_id: SKU id, as far as the line says.
   product_name: Name as it stood on the line.
@@ -73,6 +74,10 @@ select
     s.is_test,
     s.currency,
     coalesce(s.product_id, s.sku_id, s.product_name, '(unknown)') as product_key,
+    cast(s.order_date as varchar) || case
+        when s.is_product then ' ' || coalesce(s.product_id, s.sku_id, s.product_name, '(unknown)')
+        else ''
+    end as day_product,
     s.product_id,
     s.sku_id,
     s.product_name,

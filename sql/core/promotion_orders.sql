@@ -154,7 +154,8 @@ from (
         from core.orders as o
         inner join core.order_discounts as d
             on d.source = o.source and d.account = o.account and d.order_id = o.order_id
-        left join core.customer_orders as c on c.version_id = o.version_id
+        left join core.customer_orders as c
+            on c.source = o.source and c.account = o.account and c.order_id = o.order_id and c.order_key = o.order_key
         where not d.is_stack and not o.is_deleted
     ) as i
 ) as s

@@ -71,7 +71,7 @@ select
         as guest_discount_minor,
     cast(coalesce(sum(s.days_since_previous_order), 0) as bigint) as returning_gap_days
 from core.orders as o
--- version_id names one version of one order, and is a number.
-left join core.customer_orders as s on s.version_id = o.version_id
+left join core.customer_orders as s
+    on s.source = o.source and s.account = o.account and s.order_id = o.order_id
 where o.is_recognised and not o.is_test and not o.is_deleted
 group by o.source, o.account, o.order_date, o.currency

@@ -75,95 +75,6 @@ with days as (
     from core.orders as o
     where not o.is_test and not o.is_deleted
     group by o.source, o.account, o.order_date, o.currency
-),
-
--- One row per order and product first: counting rows is much cheaper than counting distinct orders.
-order_products as (
-    select
-        l.source,
-        l.account,
-        l.order_date,
-        l.currency,
-        l.kind,
-        l.product_key,
-        l.order_id,
-        bool_or(l.is_recognised) as is_recognised,
-        bool_or(l.is_cancelled) as is_cancelled,
-        max(l.customer_key) as customer_key,
-        max(l.product_name) as product_name,
-        count(*) filter (where l.is_recognised and l.net_revenue_minor is null) as lines_without_price,
-        sum(l.quantity) as units,
-        sum(l.gross_minor) as gross_minor,
-        sum(l.discount_minor) as item_discount_minor,
-        sum(l.order_discount_share_minor) as order_discount_minor,
-        sum(l.net_revenue_minor) as net_revenue_minor,
-        sum(l.quantity_refunded) as units_refunded,
-        sum(l.refunded_minor) as refunded_minor,
-        min(l.unit_price_minor) as min_unit_price_minor,
-        max(l.unit_price_minor) as max_unit_price_minor
-    from (
-        select
-            i.source,
-            i.account,
-            i.order_date,
-            i.currency,
-            i.order_id,
-            i.is_recognised,
-            i.status = 'cancelled' as is_cancelled,
-            i.customer_key,
-            case when i.is_product then 'product' else 'other_line' end as kind,
-            case when i.is_product then i.product_key else '(no product)' end as product_key,
-            case when i.is_product then i.product_name end as product_name,
-            case when i.is_product then i.quantity end as quantity,
-            case when i.is_product then i.quantity_refunded end as quantity_refunded,
-            case when i.is_product then i.unit_price_minor end as unit_price_minor,
-            i.gross_minor,
-            i.discount_minor,
-            i.order_discount_share_minor,
-            i.net_revenue_minor,
-            i.refunded_minor
-        from core.order_items as i
-        where not i.is_test and not i.is_kit_component
-    ) as l
-    group by l.source, l.account, l.order_date, l.currency, l.kind, l.product_key, l.order_id
-),
-
-lines as (
-    select
-        r.source,
-        r.account,
-        r.order_date,
-        r.currency,
-        r.kind,
-        r.product_key,
-        max(r.product_name) as product_name,
-        count(*) as orders_placed,
-        count(*) filter (where r.is_recognised) as orders_recognised,
-        count(*) filter (where r.is_cancelled) as orders_cancelled,
-        count(distinct case when r.is_recognised then r.customer_key end) as buyers,
-        count(*) filter (where r.is_recognised and r.customer_key is null) as guest_orders,
-        sum(r.lines_without_price) as lines_without_price,
-        case
-            when count(r.units) filter (where r.is_recognised) > 0 or count(*) filter (where r.is_recognised) = 0
-                then coalesce(sum(r.units) filter (where r.is_recognised), 0)
-        end as units,
-        case
-            when count(r.units) filter (where r.is_cancelled) > 0 or count(*) filter (where r.is_cancelled) = 0
-                then coalesce(sum(r.units) filter (where r.is_cancelled), 0)
-        end as units_cancelled,
-        coalesce(sum(r.gross_minor) filter (where r.is_recognised), 0) as gross_minor,
-        coalesce(sum(r.item_discount_minor) filter (where r.is_recognised), 0) as item_discount_minor,
-        coalesce(sum(r.order_discount_minor) filter (where r.is_recognised), 0) as order_discount_minor,
-        coalesce(sum(r.net_revenue_minor) filter (where r.is_recognised), 0) as net_revenue_minor,
-        coalesce(sum(r.gross_minor) filter (where r.is_cancelled), 0) as cancelled_gross_minor,
-        case when count(r.units_refunded) > 0 then coalesce(sum(r.units_refunded) filter (where r.is_recognised), 0) end
-            as units_refunded,
-        case when count(r.refunded_minor) > 0 then coalesce(sum(r.refunded_minor) filter (where r.is_recognised), 0) end
-            as refunded_minor,
-        min(r.min_unit_price_minor) filter (where r.is_recognised) as min_unit_price_minor,
-        max(r.max_unit_price_minor) filter (where r.is_recognised) as max_unit_price_minor
-    from order_products as r
-    group by r.source, r.account, r.order_date, r.currency, r.kind, r.product_key
 )
 
 select
@@ -193,7 +104,7 @@ select
     cast(l.refunded_minor as bigint) as refunded_minor,
     cast(l.min_unit_price_minor as bigint) as min_unit_price_minor,
     cast(l.max_unit_price_minor as bigint) as max_unit_price_minor
-from lines as l
+from core.product_days as l
 inner join days as d
     on d.source = l.source and d.account = l.account and d.order_date = l.order_date and d.currency = l.currency
 union all
@@ -236,7 +147,7 @@ left join (
         sum(l.order_discount_minor) as order_discount_minor,
         sum(l.net_revenue_minor) as net_revenue_minor,
         sum(l.cancelled_gross_minor) as cancelled_gross_minor
-    from lines as l
+    from core.product_days as l
     group by l.source, l.account, l.order_date, l.currency
 ) as s
     on s.source = d.source and s.account = d.account and s.order_date = d.order_date and s.currency = d.currency

@@ -112,7 +112,8 @@ from (
         group by p.source, p.account, p.order_date, p.order_id
     ) as a
         on a.source = o.source and a.account = o.account and a.order_date = o.order_date and a.order_id = o.order_id
-    left join core.customer_orders as c on c.version_id = o.version_id
+    left join core.customer_orders as c
+        on c.source = o.source and c.account = o.account and c.order_id = o.order_id
     where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money
 ) as u
 group by u.source, u.account, u.order_date, u.currency

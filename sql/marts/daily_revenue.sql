@@ -195,8 +195,8 @@ from (
             partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
         ) as net_ranked
     from core.orders as c
-    -- version_id names one version of one order, and is a number.
-    left join core.customer_orders as s on s.version_id = c.version_id
+    left join core.customer_orders as s
+        on s.source = c.source and s.account = c.account and s.order_id = c.order_id
     where not c.is_test and not c.is_deleted
 ) as o
 group by o.source, o.account, o.order_date, o.currency

@@ -95,6 +95,6 @@ select
     o.campaign_count,
     o.detail_level
 from core.orders as o
--- version_id names one version of one order, and is a number.
-left join core.customer_orders as s on s.version_id = o.version_id
+left join core.customer_orders as s
+    on s.source = o.source and s.account = o.account and s.order_id = o.order_id
 where not o.is_test and not o.is_deleted

@@ -4,6 +4,7 @@ description: >
   empty while that table is. Nothing is guessed, and customers without a person are left out.
 grain: [person_key, currency]
 materialized: view
+personal: [person_key]
 columns:
   person_key: The person as the analyst named them; the first name in the alphabet where a customer has several.
   currency: ISO 4217 code; XXX for sources that know no money.

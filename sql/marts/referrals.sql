@@ -57,7 +57,7 @@ select
     case when bool_or(o.gives_money) then cast(coalesce(sum(o.net_minor) filter (where s.is_first_order), 0) as bigint) end
         as new_customer_net_minor
 from core.orders as o
--- version_id names one version of one order, and is a number.
-left join core.customer_orders as s on s.version_id = o.version_id
+left join core.customer_orders as s
+    on s.source = o.source and s.account = o.account and s.order_id = o.order_id
 where o.referrer_id is not null and not o.is_test and not o.is_deleted
 group by o.source, o.account, o.referrer_id, o.currency

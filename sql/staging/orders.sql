@@ -4,6 +4,7 @@ description: >
   branch. What a source does not say is NULL, never zero.
 grain: [version_id]
 materialized: view
+personal: [customer_key, referrer_id]
 columns:
   version_id: Observation number of the version in raw.order_payloads.
   order_key: Slice key of the order; a hash, not an identity.

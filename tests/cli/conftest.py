@@ -82,7 +82,7 @@ def installation(tmp_path, monkeypatch, box):
 def loaded(installation, first_load):
     """The same, after the first load."""
     folder, _ = first_load
-    shutil.copytree(folder / "data", installation / "data")
+    shutil.copytree(folder / "data", installation / "data", symlinks=True)
     return installation
 
 

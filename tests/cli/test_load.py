@@ -148,12 +148,60 @@ def test_a_locked_warehouse_ends_with_6(loaded, run, tmp_path):
 def test_a_failed_check_keeps_the_published_copy_and_ends_with_7(loaded, run):
     with open_warehouse(loaded / "data/orders.duckdb") as con:
         con.execute("insert into core.orders from core.orders limit 1")
+    last_good = run("publish", "--list", "--json").data
     for command in ("check", "publish", "sync"):
         ran = run(command)
         assert ran.code == 7
         assert "FAILED  core.orders unique_source_account_order_id: 1 row, such as" in ran.out
         assert "readers keep the last good copy" in ran.err
     assert published_orders(loaded) == 120
+    assert run("publish", "--list", "--json").data == last_good
+    (version,) = [kept["version"] for kept in last_good if kept["is_current"]]
+    exports = loaded / "data/published/exports"
+    assert (exports / "current").readlink().name == version
+    live = loaded / "data/published/orders_live.duckdb"
+    with duckdb.connect(str(live), read_only=True) as con:
+        assert con.execute("select version from meta.publication").fetchall() == [(version,)]
+
+
+def test_readers_get_back_what_they_had_until_the_next_good_publish(loaded, run, box):
+    first = run("publish", "--json").data["version"]
+    box.shop.create({"amount": 1000})
+    second = run("sync", "--json").data["published"]["version"]
+    assert published_orders(loaded) == 121
+    ran = run("publish", "--rollback")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"readers see {first} again, published 20")
+    assert published_orders(loaded) == 120
+    assert "the tables are newer than the published copy" in run("status").out
+    listed = run("publish", "--list").out.splitlines()
+    assert listed[0].split()[0] == "version"
+    assert [line.split()[0] for line in listed[1:3]] == [second, first]
+    assert [line.endswith("readers see it") for line in map(str.rstrip, listed[1:3])] == [
+        False,
+        True,
+    ]
+    assert run("publish", "--to", second, "--json").data["is_current"] is True
+    assert published_orders(loaded) == 121
+    run("publish", "--rollback")
+    third = run("publish", "--json").data["version"]
+    assert third > second
+    assert published_orders(loaded) == 121
+
+
+def test_a_version_that_is_not_kept_ends_with_6_and_two_wishes_with_2(loaded, run):
+    ran = run("publish", "--to", "20200101T000000.000Z")
+    assert ran.code == 6
+    assert "Kept are: 20" in ran.err
+    assert run("publish", "--rollback", "--list").code == 2
+    assert published_orders(loaded) == 120
+
+
+def test_nothing_kept_yet_is_said(installation, run):
+    assert run("publish", "--list").out.startswith("no version is kept yet")
+    ran = run("publish", "--rollback")
+    assert ran.code == 6
+    assert "no version before the current one" in ran.err
 
 
 def test_missing_keys_end_with_3_before_anything_is_done(installation, run, monkeypatch, box):
@@ -162,6 +210,21 @@ def test_missing_keys_end_with_3_before_anything_is_done(installation, run, monk
     assert (ran.code, ran.out) == (3, "")
     assert "VOUCHERIFY_APP_TOKEN" in ran.err
     assert box.calls == []
+
+
+def test_a_missing_key_for_hashes_ends_with_3_before_anything_is_done(
+    loaded, run, monkeypatch, box
+):
+    monkeypatch.setenv("ORDERS_WAREHOUSE__PERSONAL_DATA", "hashed")
+    for command in (("sync",), ("erase", "--customer", "x", "--yes"), ("publish",)):
+        ran = run(*command)
+        assert ran.code == 3
+        assert "ORDERS_PERSONAL_DATA_KEY" in ran.err
+    assert box.calls == []
+    assert published_orders(loaded) == 120
+    monkeypatch.setenv("ORDERS_PERSONAL_DATA_KEY", "sixteen letters!")
+    assert run("publish").code == 0
+    assert run("publish", "--list", "--json").data[-1]["personal_data"] == "hashed"
 
 
 def test_an_unknown_account_ends_with_3(installation, run):

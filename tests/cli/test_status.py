@@ -1,6 +1,7 @@
 """status: can the figures be trusted today?"""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -105,6 +106,40 @@ def test_a_spent_billing_cycle_is_a_reservation_with_its_end(loaded, run, spent)
     spent_up = f"90 of 101 requests of the billing cycle are spent: loads stop until {end}"
     assert found.remarks == ([f"shop: {spent_up}"] if spent == 90 else [])
     assert (spent_up in run("status").out) == (spent == 90)
+
+
+@pytest.mark.parametrize("quota", [None, 1_000], ids=["no_cycle", "cycle"])
+def test_a_comparison_that_the_budget_ended_says_when_it_is_made_again(loaded, run, quota):
+    limit = f"\ncalls_per_cycle = {quota}" if quota else ""
+    with_settings(loaded, f"reconcile_every_days = 7{limit}")
+    compared(loaded, "failed", "Account shop used the 60 requests that one run may make")
+    data = run("status", "--json").data
+    zone = ZoneInfo(Settings.load(loaded / "orders.toml").schedule.time_zone)
+    due = (LATER + timedelta(days=7)).astimezone(zone).date()
+    if quota:
+        start = LATER.replace(day=1, hour=0)
+        reset = (start + timedelta(days=31)).replace(day=1)
+        due = min(due, reset.astimezone(zone).date())
+    assert data["accounts"][0]["compared"]["next_on"] == due.isoformat()
+    line = f"the call budget ended it; the nightly load compares again on {due}"
+    assert line in run("status").out
+    compared(loaded, "equal", None)
+    assert run("status", "--json").data["accounts"][0]["compared"]["next_on"] is None
+    assert "the call budget ended it" not in run("status").out
+
+
+LATER = datetime(2199, 3, 28, 12, tzinfo=UTC)  # than whatever was compared while the shop was made
+
+
+def compared(folder, status, reason):
+    """Note a comparison, later than those that were noted before."""
+    with warehouse(folder) as con:
+        ((before,),) = con.execute(
+            "select count(*) from ops.reconciliations where started_at >= ?", [LATER]
+        ).fetchall()
+        at = LATER + timedelta(minutes=before)
+        row = [f"rec_{before}", "voucherify", "shop", status, reason, at, at, 60, 9, 9, 9]
+        con.execute(f"insert into ops.reconciliations values ({', '.join('?' * len(row))})", row)
 
 
 def test_a_copy_that_lags_behind_is_a_reservation(loaded, run, box):

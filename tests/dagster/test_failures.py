@@ -117,11 +117,14 @@ def test_checks_guard_the_published_copy(here, sensor):
     assert here.failed_checks(warned) == {"marts.daily_status.net_is_gross_less_discounts"}
 
     before = here.published.stat().st_mtime_ns
+    current = here.published.parent / "exports/current"
+    version = current.readlink()
     here.tamper("insert into core.orders from core.orders limit 1")
     blocked = here.nightly()
     assert here.failed_steps(blocked) == {"model_checks"}
     assert "published" not in here.steps(blocked)
     assert here.published.stat().st_mtime_ns == before
+    assert current.readlink() == version
     (broken,) = [
         check
         for check in blocked.get_asset_check_evaluations()

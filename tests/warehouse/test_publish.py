@@ -4,10 +4,7 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import tempfile
-import textwrap
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,63 +13,9 @@ import duckdb
 import pytest
 
 from orders_connector.errors import DiskFull, PublishBlocked, WarehouseLocked
+from orders_connector.publishing.publish import publish
 from orders_connector.warehouse.database import open_warehouse
-from orders_connector.warehouse.publish import publish
-
-
-@pytest.fixture
-def warehouse(tmp_path):
-    """A warehouse with one fact, one view over it, and what must not get out."""
-    path = tmp_path / "orders.duckdb"
-    with open_warehouse(path) as con:
-        con.execute(
-            """
-            create table core.orders (order_id varchar, net_minor bigint);
-            insert into core.orders values ('ord_1', 1000), ('ord_2', 250);
-            comment on table core.orders is 'The shop''s orders.';
-            comment on column core.orders.net_minor is 'What is left to pay.';
-            create view marts.revenue as select sum(net_minor) as net_minor from core.orders;
-            comment on view marts.revenue is 'All of it.';
-            comment on column marts.revenue.net_minor is 'Sum.';
-            create table staging.orders as select 'jane@example.com' as email;
-            insert into ops.accounts (source, account) values ('voucherify', 'shop');
-            insert into ops.loads (load_id, ended_at) values ('load_1', now());
-            insert into ops.coverage values
-                ('voucherify', 'shop', '2026-01-01 00:00Z', '2026-02-01 00:00Z', 'ext_1'),
-                ('voucherify', 'shop', '2026-01-31 00:00Z', '2026-03-01 00:00Z', 'ext_2');
-            """
-        )
-    return path
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "published" / "orders.duckdb"
-
-
-def published(warehouse, target, **options):
-    with open_warehouse(warehouse) as con:
-        return publish(con, target, **options)
-
-
-def ask(target, query):
-    with duckdb.connect(str(target), read_only=True) as con:
-        con.execute("set TimeZone = 'UTC'")
-        return con.execute(query).fetchall()
-
-
-def running(code, *arguments):
-    """Start Python on `code` in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def others_in(target):
-    return sorted(path.name for path in target.parent.iterdir() if path != target)
+from tests.warehouse.publishing import OTHERS, ask, others_in, published, running
 
 
 def test_copies_models_only_and_makes_views_solid(warehouse, target):
@@ -109,9 +52,11 @@ def test_replays_comments(warehouse, target):
 
 def test_says_how_fresh_it_is(warehouse, target):
     before = datetime.now(UTC)
-    published(warehouse, target, metadata={"run_id": "abc"})
+    published(warehouse, target, about={"metadata": {"run_id": "abc"}})
     ((published_at, load, through, storage, driver, metadata),) = ask(
-        target, "from meta.publication"
+        target,
+        "select published_at, load_id, data_through, storage_version, duckdb_version, metadata"
+        " from meta.publication",
     )
     assert before <= published_at <= datetime.now(UTC)
     assert (load, storage, driver) == ("load_1", "v1.4.0", duckdb.__version__)
@@ -138,7 +83,7 @@ def test_writes_the_storage_version_asked_for(warehouse, target):
 def test_file_is_read_only(warehouse, target):
     published(warehouse, target)
     assert target.stat().st_mode & 0o777 == 0o444
-    assert others_in(target) == [".orders.duckdb.lock"]
+    assert others_in(target) == OTHERS
     with duckdb.connect(str(target), read_only=True) as con, pytest.raises(duckdb.Error):
         con.execute("delete from core.orders")
 
@@ -183,7 +128,7 @@ def test_a_log_left_beside_the_old_copy_does_not_reach_the_new_one(warehouse, ta
     assert target.with_name("orders.duckdb.wal").exists()
     published(warehouse, target)
     assert ask(target, "select count(*) from core.orders") == [(2,)]
-    assert others_in(target) == [".orders.duckdb.lock"]
+    assert others_in(target) == OTHERS
 
 
 def test_killed_publish_leaves_the_old_copy_and_the_next_one_cleans_up(warehouse, target):
@@ -197,14 +142,15 @@ def test_killed_publish_leaves_the_old_copy_and_the_next_one_cleans_up(warehouse
         import sys
         from pathlib import Path
         from orders_connector.warehouse.database import open_warehouse
-        from orders_connector.warehouse.publish import publish
+        from orders_connector.publishing.publish import publish
         with open_warehouse(sys.argv[1]) as con:
             publish(con, Path(sys.argv[2]))
         """,
         warehouse,
         target,
     )
-    while not (drafts := list(target.parent.glob(".*.tmp"))):
+    kept = {path.name for path in (target.parent / "exports").iterdir()}
+    while not (drafts := list(target.parent.glob("exports/.*.tmp/*.duckdb"))):
         assert publisher.poll() is None
         time.sleep(0.001)
     publisher.send_signal(signal.SIGKILL)
@@ -214,7 +160,9 @@ def test_killed_publish_leaves_the_old_copy_and_the_next_one_cleans_up(warehouse
     with open_warehouse(warehouse) as con:
         con.execute("delete from core.orders where net_minor > 1000")
     published(warehouse, target)
-    assert others_in(target) == [".orders.duckdb.lock"]
+    assert others_in(target) == OTHERS
+    now = {path.name for path in (target.parent / "exports").iterdir()}
+    assert (len(now), len(now - kept)) == (len(kept) + 1, 1)
 
 
 def test_no_room_keeps_the_old_copy(warehouse, target):
@@ -232,7 +180,7 @@ def test_no_room_keeps_the_old_copy(warehouse, target):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert ask(target, "select count(*) from core.orders") == [(2,)]
-    assert others_in(target) == [".orders.duckdb.lock"]
+    assert others_in(target) == OTHERS
     published(warehouse, target)
     assert ask(target, "select count(*) from core.orders") == [(1_000_002,)]
 

@@ -29,6 +29,7 @@ from orders_connector.sandbox.licensespring.shop import Row, Shop
 __all__ = ["Api"]
 
 MOST_LICENSES = 100
+QUESTIONS = 8  # whose answers are kept: a load and its peer ask no more at a time
 _RANGES = {"last30": 30, "last60": 60, "last80": 80, "last365": 365}
 _COLUMNS = ("id", "store_id", "created_at", "type", "is_test", "is_trial", "license_key")
 _OTHER_HOST = "https://app-7.internal.example"
@@ -46,7 +47,8 @@ class Api:
         self._shop = shop
         self._before_list = before_list
         self._lists = 0
-        self._cached: tuple[object, list[Row]] = (None, [])
+        self._answers: dict[object, list[Row]] = {}
+        self._answered: object = None
         self.app = Starlette(routes=self._routes(), exception_handlers=self._handlers())
         self.app.router.redirect_slashes = False
 
@@ -86,18 +88,24 @@ class Api:
         return JSONResponse(page_of(rows, slice_of(query, most), url, query))
 
     def _found(self, kind: Kind, query: dict[str, str]) -> list[Row]:
-        # The pages of one walk ask the same question of a shop that mostly stands still.
+        # The pages of a walk ask the same question of a shop that mostly stands still, and several
+        # walks may take turns.
         shop = self._shop
-        asked = {key: value for key, value in query.items() if key not in ("limit", "offset")}
         salt = self._lists if shop.switches.tie_order == "shuffled" else 0
-        state = (kind is ORDERS, asked, shop.version, shop.switches, salt)
-        if self._cached[0] != state:
+        state = (shop.version, shop.switches, salt)
+        if self._answered != state:
+            self._answered, self._answers = state, {}
+        asked = {key: value for key, value in query.items() if key not in ("limit", "offset")}
+        question = (kind is ORDERS, frozenset(asked.items()))
+        if question not in self._answers:
+            if len(self._answers) == QUESTIONS:
+                self._answers.clear()
             if kind is ORDERS:
                 rows = [shop.row(order_id) for order_id in shop.order_ids()]
             else:
                 rows = [shop.license(license_id) for license_id in shop.license_ids()]
-            self._cached = (state, found(shop, kind, rows, query, salt))
-        return self._cached[1]
+            self._answers[question] = found(shop, kind, rows, query, salt)
+        return self._answers[question]
 
     # --- orders --------------------------------------------------------------------------------
 

@@ -153,7 +153,7 @@ class PageAsker:
                     ) from error
                 body, facts = rebuilt, self._facts(listing, rebuilt, answer.date or ours)
             if keep and self.sink is not None:
-                self.sink.add(redacted(body), listing.channel)
+                self.sink.add(redacted(body, checked=True), listing.channel)
             return facts
         raise AssertionError("unreachable")
 

@@ -1,0 +1,1 @@
+"""What readers get: the published copy, its Parquet, the kept versions, and who may see persons."""
