@@ -191,7 +191,7 @@ class _Refresh:
         self, model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str
     ) -> str:
         """Return the SELECT over stale slices, as it was written for an earlier refresh."""
-        parts = [_way_of_writing(), model.code_version, *sorted(tables), "", *sorted(versioned)]
+        parts = [_way_of_writing(), self._code(model), *sorted(tables), "", *sorted(versioned)]
         signature = sha256("|".join(parts).encode()).hexdigest()[:16]
         if self.slices.get(model.name, ("", ""))[0] != signature:
             self.slices[model.name] = signature, _slice_sql(model, tables, versioned, stale)
@@ -402,7 +402,14 @@ class _Refresh:
     def _code_version(self, model: Model) -> str:
         # A view shows the settings as they are; only what was written from them can be behind.
         read = [] if model.is_view else sorted(model.tables & SETTINGS_TABLES)
-        return ".".join([model.code_version, *map(self._settings_version, read)])
+        return ".".join([self._code(model), *map(self._settings_version, read)])
+
+    def _code(self, model: Model) -> str:
+        """Return the fingerprint of the SELECT, the noted one where no file changed."""
+        known = self.state.get(model.name)
+        if known and known[1] == _file_version(model):
+            return known[0].split(".")[0]
+        return model.code_version
 
     def _settings_version(self, table: str) -> str:
         """Return a fingerprint of the table's content; computed there, as some have many rows."""
@@ -414,8 +421,7 @@ class _Refresh:
         return self.settings_versions[table]
 
     def _remember(self, model: Model) -> None:
-        text = model.path.read_bytes()
-        file_version = sha256(text).hexdigest()[:16]
+        file_version = _file_version(model)
         known = self.state.get(model.name)
         if known and known[1] != file_version:
             _comment(self.con, model, "view" if model.is_view else "table")
@@ -619,6 +625,13 @@ def _rows_together(model: Model) -> str:
     # Rows that are read together lie together, so that readers and slices skip the other blocks.
     together = [column for column in (BUSINESS_DATE, VERSION) if column in model.columns]
     return f" order by {', '.join(together)}" if together else ""
+
+
+@cache
+def _file_version(model: Model) -> str:
+    """Return a fingerprint of the model's file and of those of its views, comments included."""
+    views = [_file_version(view).encode() for view in model.views]
+    return sha256(b"|".join([model.path.read_bytes(), *views])).hexdigest()[:16]
 
 
 @cache

@@ -221,7 +221,10 @@ TABLES = {
         {
             "model": ("varchar", "schema.table."),
             "code_version": ("varchar", "Fingerprint of the SELECT and of the settings it reads."),
-            "file_version": ("varchar", "Fingerprint of the file, comments included."),
+            "file_version": (
+                "varchar",
+                "Fingerprint of the file and of its views, comments included.",
+            ),
             "input_version_id": ("bigint", "Newest raw version it contains."),
             "refreshed_at": ("timestamptz", "Last time rows were rebuilt."),
             "slice_version": ("varchar", "Fingerprint of what slice_sql was made of."),

@@ -65,8 +65,8 @@ from (
         max(b.minor_unit_exponent) as minor_unit_exponent,
         cast(max(b.bucket_from_minor) as bigint) as bucket_from_minor,
         cast(max(b.bucket_to_minor) as bigint) as bucket_to_minor,
-        cast(count(*) as bigint) as orders,
-        cast(sum(b.net_minor) as bigint) as net_minor,
+        cast(sum(b.orders) as bigint) as orders,
+        cast(sum(b.net_minor * b.orders) as bigint) as net_minor,
         min(b.net_minor) as min_net_minor,
         max(b.net_minor) as max_net_minor,
         min(b.net_minor) filter (where 4 * b.net_rank >= b.net_ranked) as p25,
@@ -82,6 +82,7 @@ from (
             n.currency,
             n.minor_unit_exponent,
             n.net_minor,
+            n.orders,
             n.net_rank,
             n.net_ranked,
             case
@@ -107,19 +108,36 @@ from (
             end as bucket_to_minor
         from (
             select
-                o.source,
-                o.account,
-                o.order_month,
-                o.currency,
-                o.minor_unit_exponent,
-                o.net_minor,
-                length(cast(o.net_minor as varchar)) as digits,
+                v.source,
+                v.account,
+                v.order_month,
+                v.currency,
+                v.minor_unit_exponent,
+                v.net_minor,
+                v.orders,
+                length(cast(v.net_minor as varchar)) as digits,
                 -- The largest power of ten that is not above the amount; staging lets no more than 18 digits pass.
-                cast(substr('100000000000000000', 1, length(cast(o.net_minor as varchar))) as bigint) as power,
-                row_number() over (partition by o.source, o.account, o.order_month, o.currency order by o.net_minor) as net_rank,
-                count(*) over (partition by o.source, o.account, o.order_month, o.currency) as net_ranked
-            from core.orders as o
-            where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money and o.net_minor is not null
+                cast(substr('100000000000000000', 1, length(cast(v.net_minor as varchar))) as bigint) as power,
+                -- The rank of the last order of this amount.
+                cast(sum(v.orders) over (
+                    partition by v.source, v.account, v.order_month, v.currency order by v.net_minor
+                ) as bigint) as net_rank,
+                cast(sum(v.orders) over (
+                    partition by v.source, v.account, v.order_month, v.currency
+                ) as bigint) as net_ranked
+            from (
+                select
+                    o.source,
+                    o.account,
+                    o.order_month,
+                    o.currency,
+                    o.net_minor,
+                    max(o.minor_unit_exponent) as minor_unit_exponent,
+                    cast(count(*) as bigint) as orders
+                from core.orders as o
+                where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money and o.net_minor is not null
+                group by o.source, o.account, o.order_month, o.currency, o.net_minor
+            ) as v
         ) as n
     ) as b
     group by b.source, b.account, b.order_month, b.currency, b.bucket_no
