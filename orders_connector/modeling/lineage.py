@@ -6,7 +6,7 @@ the models over empty tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import cast
 
@@ -23,22 +23,33 @@ __all__ = ["column_origins", "column_types"]
 Origins = frozenset[tuple[str, str]]
 
 
-def column_origins(models: Mapping[str, Model]) -> dict[str, dict[str, Origins]]:
+def column_origins(
+    models: Mapping[str, Model], reduced: Callable[[exp.Query], exp.Query] = lambda select: select
+) -> dict[str, dict[str, Origins]]:
     """Say for each column of each model which `(table, column)` pairs its value is computed from.
 
     Columns that only choose rows (joins, filters, groups) are not origins: `count(*)` has none.
+
+    Args:
+        models: Upstream first.
+        reduced: Makes of each SELECT the one to follow, with the same columns.
     """
     known = {table: set(columns) for table, (_, columns) in TABLES.items()}
     known |= {name: set(model.columns) for name, model in models.items()}
-    return {name: _Tracer(model, known).origins() for name, model in models.items()}
+    return {
+        name: _Tracer(reduced(model.select), model.columns, known).origins()
+        for name, model in models.items()
+    }
 
 
 class _Tracer:
     """Follows the columns of one SELECT through its subqueries and CTEs down to tables."""
 
-    def __init__(self, model: Model, known: Mapping[str, set[str]]) -> None:
-        self.scope = cast("Scope", build_scope(model.select))  # None for what is no query
-        self.columns = model.columns
+    def __init__(
+        self, select: exp.Query, columns: tuple[str, ...], known: Mapping[str, set[str]]
+    ) -> None:
+        self.scope = cast("Scope", build_scope(select))  # None for what is no query
+        self.columns = columns
         self.known = known
         self.traced: dict[tuple[int, int], Origins] = {}
 

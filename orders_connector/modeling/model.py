@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -35,6 +35,7 @@ from sqlglot import exp
 from orders_connector.errors import ModelError
 from orders_connector.modeling.counts import why_not_counted
 from orders_connector.modeling.keys import Carrier, columns_read, copied_columns, why_not_in_slices
+from orders_connector.modeling.remembered import Facts, recall, remember
 from orders_connector.modeling.views import inline_views
 
 __all__ = [
@@ -217,18 +218,26 @@ class Model:
 
     Attributes:
         sql: The SELECT as written.
-        select: The same, parsed.
-        inlined: The same over tables alone: with the SELECT of each view in the view's place.
         views: The views it reads.
+        facts: What parsing told when the file was last read; None to parse it.
     """
 
     name: str
     path: Path
     header: Header
     sql: str
-    select: exp.Query
-    inlined: exp.Query
     views: tuple[Model, ...] = ()
+    facts: Facts | None = None
+
+    @cached_property
+    def select(self) -> exp.Query:
+        """The SELECT, parsed."""
+        return _select_of(self.sql)
+
+    @cached_property
+    def inlined(self) -> exp.Query:
+        """The SELECT over tables alone: with the SELECT of each view in the view's place."""
+        return inline_views(self.select, {view.name: view.inlined for view in self.views})
 
     @property
     def layer(self) -> str:
@@ -248,17 +257,17 @@ class Model:
     @cached_property
     def inputs(self) -> frozenset[str]:
         """Tables and views the SELECT reads, CTEs left out, as `schema.table`."""
-        return _tables_of(self.select)
+        return self.facts.inputs if self.facts else _tables_of(self.select)
 
     @cached_property
     def tables(self) -> frozenset[str]:
         """Tables its rows come from: `inputs` with the tables behind each view in its place."""
-        return _tables_of(self.inlined)
+        return self.facts.tables if self.facts else _tables_of(self.inlined)
 
     @cached_property
-    def reads(self) -> dict[str, frozenset[str] | None]:
+    def reads(self) -> Mapping[str, frozenset[str] | None]:
         """Columns that the SELECT names of each of `tables`; None where it may be any."""
-        return columns_read(self.inlined)
+        return self.facts.reads if self.facts else columns_read(self.inlined)
 
     @cached_property
     def tells_of_runs(self) -> bool:
@@ -268,6 +277,8 @@ class Model:
     @cached_property
     def raw_sources(self) -> frozenset[str] | None:
         """Sources whose rows of the raw log the SELECT looks at; None when it looks at all."""
+        if self.facts:
+            return self.facts.raw_sources
         raw = [table for table in self.inlined.find_all(exp.Table) if _name_of(table) == RAW_TABLE]
         found = [_source_of(table) for table in raw]
         return frozenset(source for source in found if source) if all(found) else None
@@ -275,11 +286,13 @@ class Model:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Output columns in the order of the SELECT."""
-        return tuple(self.select.named_selects)
+        return self.facts.columns if self.facts else tuple(self.select.named_selects)
 
     @cached_property
     def code_version(self) -> str:
         """Changes with the SELECT, its views or the way it is refreshed; comments do not count."""
+        if self.facts:
+            return self.facts.code_version
         tokens = [f"{t.token_type}{t.text}" for t in sqlglot.tokenize(self.sql, read="duckdb")]
         views = [view.code_version for view in self.views]
         text = "|".join([*tokens, *views, str(self.refresh_key), self.header.materialized])
@@ -325,13 +338,21 @@ def read_header(text: str) -> object:
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
 
-def parse_model(path: Path, layer: str) -> Model:
-    """Read one model file; `inlined` knows no other model yet.
+def parse_model(
+    path: Path, layer: str, *, text: str | None = None, facts: Facts | None = None
+) -> Model:
+    """Read one model file; the model knows no other one yet.
+
+    Args:
+        path: The file.
+        layer: staging, core or marts.
+        text: What it holds, when it was read already.
+        facts: What an earlier reading of the same file found to be right.
 
     Raises:
         ModelError: the header is missing or wrong, the SQL does not parse, or both disagree.
     """
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8") if text is None else text
     name = f"{layer}.{path.stem}"
     if not text.startswith("/*") or "*/" not in text:
         raise ModelError(
@@ -343,16 +364,23 @@ def parse_model(path: Path, layer: str) -> Model:
         header = Header.model_validate(read_header(header_text))
     except (yaml.YAMLError, ValidationError) as error:
         raise ModelError(f"{path.name}: the header cannot be read: {error}") from error
-    try:
-        statements = sqlglot.parse(sql, read="duckdb")
-    except sqlglot.ParseError as error:
-        raise ModelError(f"{path.name}: the SQL does not parse: {error}") from error
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise ModelError(f"{path.name}: a model is exactly one SELECT")
-    select = statements[0]
-    model = Model(name, path, header, sql=sql.strip(), select=select, inlined=select)
-    _refuse_disagreement(model)
+    model = Model(name, path, header, sql=sql.strip(), facts=facts)
+    if facts is None:
+        try:
+            _refuse_disagreement(model)
+        except sqlglot.ParseError as error:
+            raise ModelError(f"{path.name}: the SQL does not parse: {error}") from error
+        except ValueError as error:
+            raise ModelError(f"{path.name}: {error}") from error
     return model
+
+
+@lru_cache(maxsize=512)
+def _select_of(sql: str) -> exp.Query:
+    statements = sqlglot.parse(sql, read="duckdb")
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise ValueError("a model is exactly one SELECT")
+    return statements[0]
 
 
 def _refuse_disagreement(model: Model) -> None:
@@ -446,28 +474,40 @@ def _no_garbage() -> Iterator[None]:
 
 
 def _parsed(files: tuple[tuple[str, Path, str], ...]) -> dict[str, Model]:
-    found = {model.name: model for layer, path, _ in files if (model := parse_model(path, layer))}
+    texts = tuple((layer, path.stem, text) for layer, path, text in files)
+    noted = recall(texts)
+    read = [
+        parse_model(path, layer, text=text, facts=noted.get(f"{layer}.{path.stem}"))
+        for layer, path, text in files
+    ]
+    found = {model.name: model for model in read}
     graph = {name: sorted(model.inputs & found.keys()) for name, model in sorted(found.items())}
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise ModelError(f"models read each other in a circle: {error.args[1]}") from error
-    views: dict[str, exp.Query] = {}
     for name in order:
-        model = found[name]
-        model = found[name] = replace(
-            model,
-            inlined=inline_views(model.select, views),
-            views=tuple(found[view] for view in sorted(model.inputs & views.keys())),
-        )
-        if model.is_view:
-            views[name] = model.inlined
-    for model in found.values():
-        _refuse_unknown_inputs(model, found)
-        _refuse_unpublished_inputs(model)
-        _refuse_unknown_partners(model, found)
-    _refuse_wrong_keys([found[name] for name in order])
+        views = [found[one] for one in graph[name] if found[one].is_view]
+        found[name] = replace(found[name], views=tuple(views))
+    if not noted:
+        for model in found.values():
+            _refuse_unknown_inputs(model, found)
+            _refuse_unpublished_inputs(model)
+            _refuse_unknown_partners(model, found)
+        _refuse_wrong_keys([found[name] for name in order])
+        remember(texts, {name: _facts(model) for name, model in found.items()})
     return {name: found[name] for name in order}
+
+
+def _facts(model: Model) -> Facts:
+    return Facts(
+        columns=model.columns,
+        inputs=model.inputs,
+        tables=model.tables,
+        reads=model.reads,
+        raw_sources=model.raw_sources,
+        code_version=model.code_version,
+    )
 
 
 def _refuse_unpublished_inputs(model: Model) -> None:

@@ -8,7 +8,6 @@ to another makes both dates stale.
 
 from __future__ import annotations
 
-import inspect
 import json
 import time
 import uuid
@@ -17,19 +16,18 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
 from typing import Literal
 
 import duckdb
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling import fast_json, slices, views
 from orders_connector.modeling.counts import Counts, counts_of, read_from
 from orders_connector.modeling.fast_json import for_duckdb
 from orders_connector.modeling.macros import create_macros
 from orders_connector.modeling.metrics import contracts_of
 from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
+from orders_connector.modeling.remembered import code_of_models
 from orders_connector.modeling.restatements import Ledger
 from orders_connector.modeling.slices import (
     in_version_range,
@@ -191,7 +189,7 @@ class _Refresh:
         self, model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str
     ) -> str:
         """Return the SELECT over stale slices, as it was written for an earlier refresh."""
-        parts = [_way_of_writing(), self._code(model), *sorted(tables), "", *sorted(versioned)]
+        parts = [code_of_models(), self._code(model), *sorted(tables), "", *sorted(versioned)]
         signature = sha256("|".join(parts).encode()).hexdigest()[:16]
         if self.slices.get(model.name, ("", ""))[0] != signature:
             self.slices[model.name] = signature, _slice_sql(model, tables, versioned, stale)
@@ -632,14 +630,6 @@ def _file_version(model: Model) -> str:
     """Return a fingerprint of the model's file and of those of its views, comments included."""
     views = [_file_version(view).encode() for view in model.views]
     return sha256(b"|".join([model.path.read_bytes(), *views])).hexdigest()[:16]
-
-
-@cache
-def _way_of_writing() -> str:
-    """Return what changes with the code that writes SELECTs over slices."""
-    written_by = (slices, fast_json, views)
-    code = [inspect.getsource(module) for module in written_by]
-    return sha256("".join([version("sqlglot"), *code]).encode()).hexdigest()[:16]
 
 
 def _slice_sql(model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str) -> str:

@@ -8,7 +8,7 @@ need not declare it again. Counts and comparisons do not carry a value on.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from sqlglot import exp
@@ -109,9 +109,7 @@ def personal_columns(models: Mapping[str, Model]) -> dict[str, frozenset[str]]:
     Args:
         models: Upstream first.
     """
-    carried = column_origins(
-        {name: replace(model, select=_carrying(model.select)) for name, model in models.items()}
-    )
+    carried = column_origins(models, reduced=_carrying)
     found: dict[str, frozenset[str]] = {}
     for name, model in models.items():
         derived = {
