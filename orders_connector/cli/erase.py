@@ -10,6 +10,7 @@ import typer
 from orders_connector.account_load import account_of
 from orders_connector.cli.terminal import counted, minutes, print_json, relative, say, spinner
 from orders_connector.config import Settings
+from orders_connector.dashboard.serving import renew_dashboard
 from orders_connector.erasure import Certificate, erase_customer
 from orders_connector.errors import ConfigurationError
 
@@ -63,6 +64,7 @@ def erase(
             doing=show,
             on_wait=on_wait,
         )
+        renew_dashboard(settings)
     if as_json:
         print_json(asdict(certificate) | {"files": [str(path) for path in certificate.files]})
     else:

@@ -21,6 +21,7 @@ from orders_connector.cli.terminal import (
     window,
 )
 from orders_connector.config import Settings
+from orders_connector.dashboard.serving import renew_dashboard
 from orders_connector.errors import PublishBlocked
 from orders_connector.load import (
     check_models,
@@ -265,6 +266,7 @@ def _blocked(checks: Sequence[CheckResult]) -> PublishBlocked | None:
 def _publish(settings: Settings, *, as_json: bool) -> dict[str, Any]:
     with spinner("publishing"):
         published = publish_warehouse(settings)
+        renew_dashboard(settings)
     if not as_json:
         _say_published(published)
     return asdict(published)

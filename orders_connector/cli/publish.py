@@ -9,6 +9,7 @@ import typer
 from orders_connector.cli import load
 from orders_connector.cli.terminal import print_json, say, table
 from orders_connector.config import Settings
+from orders_connector.dashboard.serving import renew_dashboard
 from orders_connector.publishing.publish import KeptVersion, go_back, kept_versions
 
 __all__ = ["publish"]
@@ -35,6 +36,7 @@ def publish(
 
 def _go_back(settings: Settings, to: str | None, *, as_json: bool) -> None:
     shown = go_back(settings.warehouse.published, to)
+    renew_dashboard(settings)
     if as_json:
         print_json(asdict(shown))
         return

@@ -115,7 +115,6 @@ TABLES = (
         MONEY,
         _sums(
             "orders_placed",
-            "orders_ever_paid",
             "orders_ever_fulfilled",
             "orders_ever_cancelled",
             "orders_ever_recognised",

@@ -23,7 +23,7 @@ from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.metrics import Contract, contracts
 from orders_connector.warehouse.database import open_warehouse
 
-__all__ = ["Dashboard", "build_dashboard", "dashboard_app", "dashboard_path"]
+__all__ = ["Dashboard", "build_dashboard", "dashboard_app", "dashboard_path", "renew_dashboard"]
 
 LOCK_WAIT_SECONDS = 2.0  # the page is worth more than the one figure that needs the warehouse
 
@@ -61,6 +61,11 @@ def build_dashboard(settings: Settings) -> Dashboard:
     except OSError as error:
         raise WarehouseError(f"{path} was not written, the old page stays: {error}") from error
     return Dashboard(path, path.stat().st_size)
+
+
+def renew_dashboard(settings: Settings) -> Dashboard | None:
+    """Make the page anew where one was made before, after what it shows was published anew."""
+    return build_dashboard(settings) if dashboard_path(settings).exists() else None
 
 
 def dashboard_app(settings: Settings) -> Starlette:

@@ -231,3 +231,29 @@ def test_an_unknown_account_ends_with_3(installation, run):
     ran = run("sync", "--account", "shpo")
     assert ran.code == 3
     assert "configured are: shop" in ran.err
+
+
+def test_a_dashboard_that_was_made_shows_each_copy_that_is_published(loaded, run, box):
+    page = loaded / "data/published/dashboard.html"
+    run("sync")
+    assert not page.exists()  # nobody asked for one
+    run("dashboard")
+    shown = [page.read_text()]
+    box.shop.upsert({"status": "PAID", "amount": 4321, "customer": {"source_id": "first"}})
+    for command in (
+        ("sync",),
+        ("publish", "--rollback"),
+        ("publish",),
+        ("erase", "--customer", newest_customer(loaded), "--yes", "--keep-at-source"),
+    ):
+        assert run(*command).code == 0, command
+        assert page.read_text() not in shown[-1:]
+        shown.append(page.read_text())
+
+
+def newest_customer(installation):
+    with duckdb.connect(installation / "data/published/orders.duckdb", read_only=True) as con:
+        return con.execute(
+            "select customer_key from core.orders where customer_key is not null"
+            " order by created_at desc limit 1"
+        ).fetchall()[0][0]

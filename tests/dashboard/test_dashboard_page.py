@@ -149,7 +149,7 @@ def test_every_table_of_the_cube_adds_up_to_its_mart(shops):
     sums = {
         ("discounts", "order_level_discount"): "daily_discounts.order_level_discount_minor",
         ("customers", "new_customers"): "daily_customers.new_customers",
-        ("funnel", "orders_ever_paid"): "daily_funnel.orders_ever_paid",
+        ("funnel", "orders_ever_recognised"): "daily_funnel.orders_ever_recognised",
         ("durations", "stays"): "status_durations.stays",
         ("licenses", "licenses"): "daily_licenses.licenses",
         ("promotions", "discounts"): "daily_promotions.discount_minor",

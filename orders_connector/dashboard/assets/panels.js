@@ -53,7 +53,7 @@ const SECTIONS = [
     title: "Course of orders",
     panels: [
       { id: "funnel", title: "Status funnel", half: true, metrics: [], draw: funnelPanel,
-        about: ["How far the orders of the period ever came, whatever their status is now. Each order counts in every step it reached."] },
+        about: ["How far the orders of the period ever came, whatever their status is now. Each order counts in every step it reached; one that came fulfilled at once was never seen paid, so being paid is no step of its own."] },
       { id: "durations", title: "Time in status", half: true, metrics: [], draw: durationPanel,
         about: ["Average time in a status before the next, of orders of the period. Where a source does not give times, the truth lies between the two bounds. Orders that are still in the status are not in it."] },
     ],
@@ -371,11 +371,11 @@ function cohortPanel(selection) {
 
 function funnelPanel(selection) {
   if (!selection.money.gives_money) return { empty: noMoney(selection) };
-  const total = sums("funnel", selection, selection, ["orders_placed", "orders_ever_paid", "orders_ever_fulfilled", "orders_ever_cancelled", "orders_reversed", "orders_ever_recognised", "orders_immature"]);
+  const total = sums("funnel", selection, selection, ["orders_placed", "orders_ever_fulfilled", "orders_ever_cancelled", "orders_reversed", "orders_ever_recognised", "orders_immature"]);
   if (!total.orders_placed) return { empty: nothing(selection) };
   const steps_ = [
     ["Placed", "orders_placed", token("status-other")],
-    ["Ever paid", "orders_ever_paid", statusColor("paid")],
+    ["Ever counted as revenue", "orders_ever_recognised", statusColor("paid")],
     ["Ever fulfilled", "orders_ever_fulfilled", statusColor("fulfilled")],
     ["Ever cancelled", "orders_ever_cancelled", statusColor("cancelled")],
     ["Counted once, no more", "orders_reversed", statusColor("cancelled")],
