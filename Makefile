@@ -4,12 +4,16 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 BENCH_INSTALLED := .venv-bench/.installed
 OLD_DUCKDB := 1.4.4 1.5.6
+BI := .venv-bi/libraries
+BI_LIBRARIES := duckdb-cli duckdb-sqlalchemy ibis-framework[duckdb] marimo pandas polars
+SUPERSET_DRIVER := sqlalchemy==1.4.54 duckdb-engine==0.17.0
+COPY ?= .demo/data/published/orders.duckdb
 BROWSERS := chromium-headless-shell chromium google-chrome
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium-headless-shell
-PACKAGE := orders_connector dagster_project tests benchmarks
+PACKAGE := orders_connector dagster_project tests benchmarks examples docs/site_hooks.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint fix docs bench clean browser old-engines
+.PHONY: help install demo dev test lint fix docs site bench notebook clean browser old-engines bi-libraries
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +26,7 @@ demo: $(INSTALLED) ## Load three made-up shops twice with the nightly Dagster jo
 dev: $(INSTALLED) ## Open the Dagster UI on the demo's warehouse, made first if missing.
 	@$(BIN)/orders-connector demo --ui
 
-test: lint browser old-engines ## Lint, check types, run all tests.
+test: lint browser old-engines bi-libraries ## Lint, check types, run all tests.
 	@$(BIN)/pytest -q -n auto --dist loadfile
 
 lint: $(INSTALLED) ## Check style and types.
@@ -34,6 +38,9 @@ fix: $(INSTALLED) ## Repair what the linter can repair.
 	@$(BIN)/ruff check --quiet --fix $(PACKAGE)
 	@$(BIN)/ruff format --quiet $(PACKAGE)
 
+site: $(INSTALLED) ## Build the site of docs/ into site/, without a warning.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 docs: $(INSTALLED) ## Note metric versions that rose; renew dictionary, metrics and cookbook.
 	@$(BIN)/python -c 'from orders_connector.modeling.metrics import note_versions; \
 		from orders_connector.modeling.model import load_models; note_versions(load_models())'
@@ -43,8 +50,11 @@ docs: $(INSTALLED) ## Note metric versions that rose; renew dictionary, metrics 
 bench: $(BENCH_INSTALLED) ## Run the benchmarks, in an environment of their own.
 	@.venv-bench/bin/python -m benchmarks
 
+notebook: bi-libraries ## Open the cookbook as a notebook; COPY=FILE for another copy than the demo's.
+	@$(BI)/bin/marimo edit --skip-update-check examples/cookbook_notebook.py -- --copy "$(abspath $(COPY))"
+
 clean: ## Remove environments, caches and the demo.
-	@rm -rf .venv .venv-bench .venv-bi .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-bench .venv-bi .demo examples/__marimo__ site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(call make_environment,.venv,-c constraints.txt --group dev)
@@ -65,6 +75,21 @@ old-engines: $(OLD_DUCKDB:%=.venv-bi/duckdb-%/.installed)
 .venv-bi/duckdb-%/.installed: | $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target $(@D) duckdb==$* \
 		&& touch $@ || echo "No DuckDB $*: the tests of what it reads are skipped."
+
+# What analysts and Superset connect with. Superset 6 has an older SQLAlchemy, which the second folder
+# puts before that of the first.
+bi-libraries: $(BI)/.installed .venv-bi/superset/.installed
+
+$(BI)/.installed: constraints-bi.txt
+	@echo "Installing into $(BI), once; this takes a minute or two"
+	@$(PYTHON) -m venv --clear $(BI) \
+		&& $(BI)/bin/python -m pip install -qq --disable-pip-version-check -c $< pip \
+		&& $(BI)/bin/python -m pip install -qq --disable-pip-version-check -c $< $(BI_LIBRARIES) \
+		&& touch $@ || echo "No BI libraries: the tests of BI connections and of the notebook are skipped."
+
+.venv-bi/superset/.installed: | $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target $(@D) $(SUPERSET_DRIVER) \
+		&& touch $@ || echo "No SQLAlchemy 1.4: the tests of Superset's driver are skipped."
 
 # Its peers want versions of their own, so the constraints do not hold here.
 $(BENCH_INSTALLED): pyproject.toml

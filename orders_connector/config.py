@@ -23,15 +23,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from orders_connector.accounts import Account, Table, TimeZone, VariableName
+from orders_connector.accounts import Account, Table, Texts, TimeZone, VariableName
 from orders_connector.errors import ConfigurationError
 from orders_connector.redaction import redact
 from orders_connector.sources.registry import account_types
 
-__all__ = ["Account", "Models", "Schedule", "Settings", "Warehouse"]
+__all__ = ["Account", "Models", "Reader", "Schedule", "Settings", "Warehouse"]
 
 CONFIG_VARIABLE = "ORDERS_CONFIG"
 DEFAULT_FILE = "orders.toml"
+NAMED_OR_NUMBERED = ("accounts", "readers")  # tables of which there are several
 # Dagster names what is made for an account `<account>_<word>...`.
 WORDS_OF_DAGSTER = ("exported", "hydrated", "reconciliation")
 
@@ -115,6 +116,28 @@ class Models(Table):
         return self.model_copy(update={"folder": folder / self.folder.expanduser()})
 
 
+class Reader(Table):
+    """Someone or something that reads the published copy."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="small letters, digits and _")
+    kind: str = Field(
+        default="report",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description='what it is, in small letters: "tableau", "metabase", "notebook"',
+    )
+    url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="an address with http(s)://"
+    )
+    owner: str | None = Field(
+        default=None,
+        pattern=r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$",
+        description='an e-mail address, or "team:" and a name',
+    )
+    reads: Texts = Field(
+        min_length=1, description='a list of published tables, such as ["marts.daily_revenue"]'
+    )
+
+
 if TYPE_CHECKING:
     AnyAccount = Account
 else:  # each source brings the settings of its accounts; `source` says which are meant
@@ -129,6 +152,7 @@ class Settings(BaseSettings):
         warehouse: Where the tables live.
         schedule: When the nightly load runs.
         models: Where the installation's own models are.
+        readers: Who reads the published copy; what they read is checked with the models.
         accounts: The configured connections by their name, in the order of the file.
     """
 
@@ -143,6 +167,7 @@ class Settings(BaseSettings):
     warehouse: Warehouse = Warehouse()
     schedule: Schedule = Schedule()
     models: Models = Models()
+    readers: tuple[Reader, ...] = ()
     accounts: dict[str, AnyAccount] = Field(
         min_length=1, description="at least one table [accounts.NAME]"
     )
@@ -179,6 +204,14 @@ class Settings(BaseSettings):
                 f"accounts.{name}: what Dagster makes for accounts.{taken[name]} has this name "
                 "already; choose another one"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_reader_per_name(self) -> Self:
+        names = [reader.name for reader in self.readers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"readers: the name {name} is there twice; choose another one")
         return self
 
     @model_validator(mode="after")
@@ -294,9 +327,11 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str, value: obj
         table, key = Schedule, str(loc[1])
     elif loc[:1] == ("models",) and len(loc) > 1:
         table, key = Models, str(loc[1])
+    elif loc[:1] == ("readers",) and len(loc) > 2:
+        table, key = Reader, str(loc[2])
     else:
         key = str(loc[0]) if loc else ""
-    place = ".".join(map(str, loc[:3] if loc[:1] == ("accounts",) else loc[:2]))
+    place = ".".join(map(str, loc[:3] if loc and loc[0] in NAMED_OR_NUMBERED else loc[:2]))
     if kind == "extra_forbidden":
         return f"{place}: there is no such setting{_did_you_mean(key, table.model_fields)}"
     field = table.model_fields.get(key)

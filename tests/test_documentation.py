@@ -17,6 +17,7 @@ DOCS = ROOT / "docs"
 MODELS = load_models()
 RENEW = "the page is not what the models give: run `make docs` and look at what changed"
 WRITTEN = [
+    "bi.md",
     "models.md",
     "marts/README.md",
     "worked_example.md",
