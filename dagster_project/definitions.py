@@ -13,6 +13,7 @@ from dagster_project.defs.hydration import build_hydrations
 from dagster_project.defs.labels import extraction_key, reconciled_key
 from dagster_project.defs.models import ModelAssets
 from dagster_project.defs.publishing import PUBLISHED, build_published
+from dagster_project.defs.readers import build_readers
 from dagster_project.defs.reconciliation import build_reconciliations
 from dagster_project.resources import Warehouse
 from orders_connector.config import Settings
@@ -31,6 +32,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
     Raises:
         ModelError: a SQL model is wrong.
+        ConfigurationError: a reader names a table that is not published.
     """
     models = ModelAssets.load(settings)
     assets = [
@@ -41,6 +43,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         *models.assets(),
         build_published(models),
         build_dashboard_asset(settings),
+        *build_readers(models),
     ]
     # A mart's date is only rebuilt when an order of it changed, so its age says nothing.
     every_night = {PUBLISHED, DASHBOARD, *(spec.key for spec in models.refreshed)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -25,6 +27,7 @@ __all__ = [
     "AccountStatus",
     "Attempt",
     "Comparison",
+    "FailedCheck",
     "PublishedCopy",
     "Status",
     "Trust",
@@ -34,6 +37,7 @@ __all__ = [
 
 FRESH_FOR = timedelta(hours=26)  # a nightly load, and two hours to make it
 REASONS_SHOWN = 3
+VERDICT_WIDTH = 100
 
 _QUARANTINED = """
     select count(distinct coalesce(q.order_id, q.content_hash))
@@ -145,6 +149,25 @@ class AccountStatus:
 
 
 @dataclass(frozen=True)
+class FailedCheck:
+    """A promise of a model that did not hold when it was last checked.
+
+    Attributes:
+        severity: error: nothing is published; warn: it is told.
+        rows: Rows that break it, as many as are kept.
+    """
+
+    model: str
+    name: str
+    severity: str
+    rows: int
+
+    def __str__(self) -> str:
+        """Return its name and how many rows break it."""
+        return f"{self.model}.{self.name} ({self.rows:,} row{'s'[: self.rows != 1]})"
+
+
+@dataclass(frozen=True)
 class PublishedCopy:
     """The file that readers open."""
 
@@ -160,9 +183,10 @@ class Status:
     """Everything `status` shows; `problems` and `remarks` explain `trust`.
 
     Attributes:
-        problems: What makes figures wrong or old.
+        problems: What makes figures wrong or old, the gravest first.
         remarks: What a reader should know although the rest is right.
         quarantine: Reason and number of quarantined rows, newest first.
+        failed_checks: Errors first.
     """
 
     at: datetime
@@ -173,6 +197,7 @@ class Status:
     last_load: datetime | None
     restated: list[date]
     published: PublishedCopy | None
+    failed_checks: list[FailedCheck] = field(default_factory=list)
 
     @property
     def trust(self) -> Trust:
@@ -184,9 +209,22 @@ class Status:
         """Up to where the published figures of all accounts are proven."""
         return self.published.data_through if self.published else None
 
+    @property
+    def verdict(self) -> str:
+        """One line: whether the figures can be trusted today and, if not, why."""
+        through = f"{self.data_through:%Y-%m-%d %H:%M} UTC" if self.data_through else "nowhere"
+        match self.trust:
+            case Trust.YES:
+                return f"Yes: every order up to {through} is proven, built and published."
+            case Trust.RESERVED:
+                return _sentence("With reservations", self.remarks)
+            case Trust.NO:
+                return _sentence("No, not to be trusted today", self.problems)
+
     def as_data(self) -> dict[str, Any]:
         """Return plain values for `--json`."""
-        data = {"trust": self.trust.value, "data_through": self.data_through} | asdict(self)
+        verdict = {"trust": self.trust.value, "verdict": self.verdict}
+        data = verdict | {"data_through": self.data_through} | asdict(self)
         for plain, account in zip(data["accounts"], self.accounts, strict=True):
             plain["data_through"] = account.data_through
         data["quarantine"] = [{"reason": r, "rows": rows} for r, rows in self.quarantine]
@@ -195,8 +233,16 @@ class Status:
 
 @dataclass
 class _Findings:
-    problems: list[str] = field(default_factory=list)
+    """What is found, by how grave it is: what is missing, what is old, what readers do not get."""
+
+    missing: list[str] = field(default_factory=list)
+    old: list[tuple[datetime, str]] = field(default_factory=list)  # by end of the data
+    unpublished: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        return [*self.missing, *(text for _, text in sorted(self.old)), *self.unpublished]
 
 
 def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
@@ -215,9 +261,10 @@ def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
     quarantine: list[tuple[str, int]] = []
     load: tuple[str, datetime] | None = None
     restated: list[date] = []
+    failed: list[FailedCheck] = []
     published = published_copy(settings.warehouse.published)
     if not settings.warehouse.path.exists():
-        found.problems.append("nothing was loaded yet: run `orders-connector sync`")
+        found.missing.append("nothing was loaded yet: run `orders-connector sync`")
         return Status(now, found.problems, [], [], [], None, [], published)
     with warehouse_connection(settings, read_only=True) as con:
         built = _tables_are_built(con)
@@ -230,11 +277,12 @@ def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
             _judge_budget(account.name, budget, found)
         quarantine = _newest_quarantine_reasons(con)
         load, restated = _last_load(con)
+        failed = _failed_checks(con)
         if _unbuilt_versions(con):
-            found.problems.append(
+            found.unpublished.append(
                 "orders were landed that the tables do not show yet: run `orders-connector refresh`"
             )
-    _judge_published(published, accounts, load, now, found)
+    _judge_published(published, accounts, load, failed, now, found)
     return Status(
         at=now,
         problems=found.problems,
@@ -244,6 +292,7 @@ def read_status(settings: Settings, *, now: datetime | None = None) -> Status:
         last_load=load[1] if load else None,
         restated=restated,
         published=published,
+        failed_checks=failed,
     )
 
 
@@ -342,20 +391,19 @@ def _comparison(
 def _judge_account(account: AccountStatus, now: datetime, found: _Findings) -> None:
     name, last, through = account.name, account.last, account.data_through
     if last is None:
-        found.problems.append(f"{name} was never loaded: run `orders-connector sync`")
+        found.missing.append(f"{name} was never loaded: run `orders-connector sync`")
         return
     if last.status == "failed":  # what was proven before it stays proven
         found.remarks.append(f"{name}: the last load failed: {last.reason}")
     elif last.status != "complete":
-        found.problems.append(f"{name}: the last load is {last.status}: {last.reason}")
+        found.missing.append(f"{name}: the last load is {last.status}: {last.reason}")
     if through is None:
-        found.problems.append(f"{name}: nothing is proven complete yet")
+        found.missing.append(f"{name}: nothing is proven complete yet")
     elif not _is_fresh(through, now):
         hours = _hours(now - through)
-        found.problems.append(f"{name}: the newest proven data is {hours} hours old")
+        found.old.append((through, f"{name}: the newest proven data is {hours} hours old"))
     if account.gaps:
-        gaps = ", ".join(str(gap) for gap in account.gaps)
-        found.problems.append(f"{name}: not proven complete: {gaps}")
+        found.missing.append(_gaps(name, account.gaps))
     compared = account.compared
     if compared and compared.status not in {"equal", "repaired"}:
         found.remarks.append(
@@ -379,26 +427,54 @@ def _judge_published(
     published: PublishedCopy | None,
     accounts: list[AccountStatus],
     load: tuple[str, datetime] | None,
+    failed: list[FailedCheck],
     now: datetime,
     found: _Findings,
 ) -> None:
     if load is None:
         return
+    errors = [check for check in failed if check.severity == "error"]
+    broken = f"{errors[0]}{_and_more(errors)}" if errors else ""
+    blocked = f"the check {broken} failed" if errors else None
     if published is None:
-        found.problems.append("nothing is published yet: run `orders-connector publish`")
+        why = blocked or "run `orders-connector publish`"
+        found.unpublished.append(f"nothing is published yet: {why}")
         return
     if published.load_id != load[0]:
-        found.remarks.append(
-            "the tables are newer than the published copy: `orders-connector check` says whether "
-            "a check stopped it, `orders-connector publish` brings it up to date"
-        )
+        if blocked:
+            kept = f"{published.published_at:%Y-%m-%d %H:%M} UTC"
+            found.remarks.insert(0, f"readers keep the copy of {kept}: {blocked}")
+        else:
+            found.remarks.append(
+                "the tables are newer than the published copy: run `orders-connector publish`"
+            )
+    elif blocked:
+        found.missing.append(f"published figures break {broken}")
     tables_are_fresh = all(_is_fresh(account.data_through, now) for account in accounts)
     if tables_are_fresh and not _is_fresh(published.data_through, now):
-        found.problems.append(f"the published copy is older than {_hours(FRESH_FOR)} hours")
+        found.unpublished.append(f"the published copy is older than {_hours(FRESH_FOR)} hours")
 
 
 def _is_fresh(through: datetime | None, now: datetime) -> bool:
     return through is not None and now - through <= FRESH_FOR
+
+
+def _gaps(name: str, gaps: list[Window]) -> str:
+    first = gaps[0]
+    end = f"{first.end:%Y-%m-%d %H:%M}" if first.end else "now"
+    return f"gap in {name}: {first.start:%Y-%m-%d %H:%M} to {end} UTC{_and_more(gaps)}"
+
+
+def _and_more(found: Sequence[object]) -> str:
+    return f" and {len(found) - 1} more" if len(found) > 1 else ""
+
+
+def _sentence(verdict: str, reasons: list[str]) -> str:
+    """Return the verdict with its first reason, cut to a line; what to do about it follows."""
+    reason, more = reasons[0].split(": run `")[0], _and_more(reasons)
+    room = VERDICT_WIDTH - len(more) - 1
+    text = textwrap.shorten(f"{verdict}: {reason}", room, placeholder=" …")
+    return f"{text.removesuffix('.')}{more}."
 
 
 def _hours(span: timedelta) -> str:
@@ -415,6 +491,14 @@ def _newest_quarantine_reasons(con: duckdb.DuckDBPyConnection) -> list[tuple[str
         "select reason, count(*) from ops.quarantine group by reason order by max(seen_at) desc,"
         f" reason limit {REASONS_SHOWN}"
     ).fetchall()
+
+
+def _failed_checks(con: duckdb.DuckDBPyConnection) -> list[FailedCheck]:
+    rows = con.execute(
+        "select model, check_name, severity, count(*) from ops.failing_rows group by all"
+        " order by severity, model, check_name"
+    ).fetchall()
+    return [FailedCheck(*row) for row in rows]
 
 
 def _last_load(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, datetime] | None, list[date]]:

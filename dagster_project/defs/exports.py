@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from dagster_project.defs import outcomes
-from dagster_project.defs.labels import OWNERS, POOL, exported_key, exporting_accounts
+from dagster_project.defs.labels import GROUPS, OWNERS, POOL, exported_key, exporting_accounts
 from dagster_project.defs.partitions import version_days
 from dagster_project.defs.progress import on_wait, what_is_done
 from dagster_project.resources import Warehouse
@@ -36,8 +36,8 @@ def _build_export(settings: Settings, account: Account) -> dg.AssetsDefinition:
         ),
         partitions_def=version_days(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="raw",
-        kinds={"python", "duckdb", account.source},
+        group_name=GROUPS["raw"],
+        kinds={"python", "api", account.source},
         owners=OWNERS,
         tags={"source": account.source, "account": account.name},
         metadata=outcomes.table_facts("raw.export_rows"),
@@ -64,7 +64,7 @@ def _build_export(settings: Settings, account: Account) -> dg.AssetsDefinition:
             files = outcomes.files_of_exports(con, account, began)
         outcomes.log_covered_days(context, settings, account, proven)
         return dg.MaterializeResult(
-            metadata=outcomes.facts_of(result)
+            metadata=outcomes.facts_of(result, proven)
             | files
             | {"coverage": ", ".join(str(window) for window in proven) or "none"},
             check_results=[outcomes.window_check(result, gaps_in(proven, asked))],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from dagster_project.defs import outcomes
-from dagster_project.defs.labels import OWNERS, POOL, as_markdown, extraction_key
+from dagster_project.defs.labels import GROUPS, OWNERS, POOL, as_markdown, extraction_key
 from dagster_project.defs.partitions import version_days
 from dagster_project.defs.progress import on_wait, orders_read, what_is_done
 from dagster_project.resources import Warehouse
@@ -42,8 +42,8 @@ def _build_extraction(settings: Settings, account: Account) -> dg.AssetsDefiniti
         ),
         partitions_def=version_days(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="raw",
-        kinds={"python", "duckdb", account.source},
+        group_name=GROUPS["raw"],
+        kinds={"python", "api", account.source},
         owners=OWNERS,
         tags={"source": account.source, "account": account.name},
         metadata=outcomes.table_facts(RAW_TABLE),
@@ -78,7 +78,7 @@ def _build_extraction(settings: Settings, account: Account) -> dg.AssetsDefiniti
             ).fetchall()
         outcomes.log_covered_days(context, settings, account, proven, but=context.partition_keys)
         return dg.MaterializeResult(
-            metadata=outcomes.facts_of(result)
+            metadata=outcomes.facts_of(result, proven)
             | files
             | {
                 "dagster/row_count": versions,

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from dagster_project.defs import outcomes
-from dagster_project.defs.labels import OWNERS, POOL, exporting_accounts, hydrated_key
+from dagster_project.defs.labels import GROUPS, OWNERS, POOL, exporting_accounts, hydrated_key
 from dagster_project.defs.progress import on_wait, what_is_done
 from orders_connector.config import Account, Settings
 from orders_connector.errors import RetriableSourceError, SourceError
@@ -31,8 +31,8 @@ def _build_hydration(settings: Settings, account: Account) -> dg.AssetsDefinitio
             "exports alone, newest business date first. Each load fetches some; run this to have "
             "the rest sooner."
         ),
-        group_name="raw",
-        kinds={"python", "duckdb", account.source},
+        group_name=GROUPS["raw"],
+        kinds={"python", "api", account.source},
         owners=OWNERS,
         tags={"source": account.source, "account": account.name},
         metadata=outcomes.table_facts("raw.order_payloads"),

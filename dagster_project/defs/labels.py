@@ -1,6 +1,6 @@
 """Names, owners and keys of all definitions, and how tables are shown in the UI."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -9,6 +9,7 @@ from orders_connector.config import Account, Settings
 from orders_connector.sources.registry import source_of
 
 __all__ = [
+    "GROUPS",
     "NIGHTLY",
     "OWNERS",
     "POOL",
@@ -20,6 +21,7 @@ __all__ = [
     "hydrated_key",
     "model_key",
     "raw_keys",
+    "reader_key",
     "reconciled_key",
 ]
 
@@ -27,6 +29,11 @@ __all__ = [
 POOL = "duckdb"
 OWNERS = ("team:data-platform",)
 NIGHTLY = "nightly"  # the job
+# The UI sorts groups by name: the number keeps them in the order of the flow.
+GROUPS = {
+    name: f"{number}_{name}"
+    for number, name in enumerate(("raw", "staging", "core", "marts", "published", "readers"), 1)
+}
 
 
 def extraction_key(account: str) -> dg.AssetKey:
@@ -65,11 +72,26 @@ def model_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(name.split("."))
 
 
-def column_schema(meanings: Mapping[str, str], types: Mapping[str, str]) -> dg.TableSchema:
+def reader_key(name: str) -> dg.AssetKey:
+    """Return the key of who reads what is published."""
+    return dg.AssetKey(["readers", name])
+
+
+def column_schema(
+    meanings: Mapping[str, str],
+    types: Mapping[str, str],
+    *,
+    never_null: Collection[str] = (),
+) -> dg.TableSchema:
     """Describe the columns of a table."""
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(column, type=types[column].lower(), description=meaning)
+            dg.TableColumn(
+                column,
+                type=types[column].lower(),
+                description=meaning,
+                constraints=dg.TableColumnConstraints(nullable=column not in never_null),
+            )
             for column, meaning in meanings.items()
         ]
     )

@@ -9,15 +9,18 @@ Three kinds, by what the SQL says:
   the business dates that it touched.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 import dagster as dg
 import duckdb
 
+from dagster_project.defs.figures import facts_of_dates, newest_rows
 from dagster_project.defs.labels import (
+    GROUPS,
     OWNERS,
     POOL,
     as_markdown,
@@ -32,14 +35,16 @@ from orders_connector.config import Account, Settings
 from orders_connector.load import rebuild_dates, refresh_models
 from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.lineage import Origins, column_origins, column_types
-from orders_connector.modeling.metrics import contracts_of
+from orders_connector.modeling.metrics import Contract, contracts_of
 from orders_connector.modeling.model import RAW_TABLE, Model
 from orders_connector.modeling.refresh import BUSINESS_DATE, ModelRefresh
 from orders_connector.modeling.restatements import Restatement, read_restatements
+from orders_connector.publishing.personal import personal_columns
 from orders_connector.warehouse.database import count_rows
 
 __all__ = ["ModelAssets", "RefreshConfig"]
 
+ORIGINS_SHOWN = 3
 HOW_BUILT = {
     "refreshed": "Every load rebuilds what changed.",
     "dated": "Every load rebuilds the dates whose orders changed; materialize any by hand.",
@@ -119,21 +124,21 @@ class ModelAssets:
             """Rebuilds the stale slices of all models, of the marts too, in one transaction."""
             report = refresh_models(self.settings, full=config.full, progress=context.log.info)
             with warehouse.get_connection(read_only=True) as con:
-                rows = {name: count_rows(con, name) for name in self.models}
-                present = {name: _rows_per_date(con, name) for name in self.dated}
+                hidden = personal_columns(self.models)
+                facts = {
+                    name: self._facts(con, model, hidden) for name, model in self.models.items()
+                }
+                by_date = self._facts_of_dates(con, hidden, report.models)
                 restated = read_restatements(con, load_id=report.load_id)
             for result in report.models:
                 if result.model in self.dated:
-                    self._log_dates(context, result, present[result.model], restated)
-                elif result.model in self.shown:
-                    facts = _metadata(result, rows)
-                    context.log_event(
-                        dg.AssetMaterialization(model_key(result.model), metadata=facts)
-                    )
+                    self._log_dates(context, result, by_date[result.model], restated)
+                    continue
+                key, metadata = model_key(result.model), facts[result.model] | _work(result)
+                if result.model in self.shown:
+                    context.log_event(dg.AssetMaterialization(key, metadata=metadata))
                 else:
-                    yield dg.MaterializeResult(
-                        asset_key=model_key(result.model), metadata=_metadata(result, rows)
-                    )
+                    yield dg.MaterializeResult(asset_key=key, metadata=metadata)
             context.log.info(
                 f"{len(report.dates)} business dates rebuilt, {len(report.restated)} restated"
             )
@@ -156,23 +161,48 @@ class ModelAssets:
             days = [date.fromisoformat(key) for key in context.partition_keys]
             results = rebuild_dates(self.settings, names, days)
             with warehouse.get_connection(read_only=True) as con:
-                present = {name: _rows_per_date(con, name) for name in names}
+                by_date = self._facts_of_dates(con, personal_columns(self.models), results)
             for result in results:
-                self._log_dates(context, result, present[result.model], ())
+                self._log_dates(context, result, by_date[result.model], ())
             # A yielded result would say the same of every date; the dates were logged one by one.
             yield from ()
 
         return rebuilt_dates
 
+    def _facts(
+        self, con: duckdb.DuckDBPyConnection, model: Model, hidden: Mapping[str, Collection[str]]
+    ) -> dict[str, Any]:
+        """Return the rows of a model and, of a mart, its newest ones."""
+        if model.name in self.dated:
+            return {}
+        facts = {"dagster/row_count": count_rows(con, model.name)}
+        if model.layer != "marts":
+            return facts
+        return facts | newest_rows(con, model, hidden.get(model.name, ()))
+
+    def _facts_of_dates(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        hidden: Mapping[str, Collection[str]],
+        results: Iterable[ModelRefresh],
+    ) -> dict[str, dict[date, dict[str, Any]]]:
+        return {
+            result.model: facts_of_dates(
+                con, self.models[result.model], hidden.get(result.model, ()), result.dates
+            )
+            for result in results
+            if result.model in self.dated
+        }
+
     def _log_dates(
         self,
         context: dg.AssetExecutionContext,
         result: ModelRefresh,
-        rows: Mapping[date, int],
+        facts: Mapping[date, Mapping[str, Any]],
         restatements: Sequence[Restatement],
     ) -> None:
         days, restated = business_dates(self.settings), set(result.restated)
-        first, last = min(rows, default=date.max), max(rows, default=date.min)
+        first, last = min(facts, default=date.max), max(facts, default=date.min)
         # A day without orders is built as well, so a gap in the UI means trouble.
         built = {
             day
@@ -187,7 +217,7 @@ class ModelAssets:
             present=built,
             metadata={
                 day: {
-                    "dagster/partition_row_count": rows.get(day, 0),
+                    **facts.get(day, {"dagster/partition_row_count": 0}),
                     "restated": day in restated,
                     **_figures_changed(restatements, result.model, day),
                 }
@@ -221,10 +251,9 @@ def _spec(
     }
     return dg.AssetSpec(
         model_key(model.name),
-        description=f"{header.description.strip()}\n\n{HOW_BUILT[kind]}\n\n"
-        f"```sql\n{_select_of(model)}\n```",
+        description=_described(model, HOW_BUILT[kind]),
         deps=[*(key for keys in inputs.values() for key in keys), *also],
-        group_name=model.layer,
+        group_name=GROUPS[model.layer],
         kinds={"duckdb", "sql", *(["view"] if model.is_view else [])},
         owners=OWNERS,
         code_version=model.code_version,
@@ -234,22 +263,52 @@ def _spec(
             "grain": f"one row per {', '.join(header.grain)}",
             "refresh_key": model.refresh_key or "none: always rebuilt in full",
             "file": "/".join(model.path.parts[-3:]),
-            **_contract(model),
             "dagster/table_name": model.name,
-            "dagster/column_schema": column_schema(header.columns, types),
+            "dagster/column_schema": column_schema(
+                _meanings(model, origins), types, never_null=_never_null(model)
+            ),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
         },
     )
 
 
-def _contract(model: Model) -> dict[str, dg.MarkdownMetadataValue]:
-    """Return what each metric of a mart means, in which version, when it has any."""
-    rows = [
-        (name, c.terms.version, c.formula, c.terms.counts, c.currency_rule, c.day_rule)
-        for name, c in contracts_of(model).items()
+def _described(model: Model, how_built: str) -> str:
+    """Say what a row is, how it is kept up to date, what each metric means, and the SQL."""
+    parts = [
+        model.header.description.strip(),
+        f"**One row per** {', '.join(model.header.grain)}. {how_built}",
+        *_metrics(list(contracts_of(model).values())),
+        f"```sql\n{_select_of(model)}\n```",
     ]
-    columns = ("metric", "version", "formula", "counts", "currency", "day")
-    return {"metrics": as_markdown(columns, rows)} if rows else {}
+    return "\n\n".join(parts)
+
+
+def _metrics(contracts: Sequence[Contract]) -> Iterator[str]:
+    """Tell the contracts, a list for each rule of currency and day: mostly there is one."""
+    rules = dict.fromkeys((c.currency_rule, c.day_rule) for c in contracts)
+    for currency, day in rules:
+        yield f"**Metrics**: {currency}; {day}."
+        yield "\n".join(
+            f"- **{c.metric}** (version {c.terms.version}, {c.terms.counts}): {c.formula}"
+            for c in contracts
+            if (c.currency_rule, c.day_rule) == (currency, day)
+        )
+
+
+def _meanings(model: Model, origins: Mapping[str, Origins]) -> dict[str, str]:
+    """Return what each column means and comes from: the open-source UI draws no column lineage."""
+    meanings = {}
+    for column, meaning in model.header.columns.items():
+        found = [".".join(pair) for pair in sorted(origins[column])]
+        more = f" and {len(found) - ORIGINS_SHOWN} more" if len(found) > ORIGINS_SHOWN else ""
+        shown = f" ← {', '.join(found[:ORIGINS_SHOWN])}{more}" if found else ""
+        meanings[column] = f"{meaning}{shown}"
+    return meanings
+
+
+def _never_null(model: Model) -> set[str]:
+    checks = [check for check in model.header.checks if check.rule == "not_null"]
+    return {column for check in checks for column in check.columns}
 
 
 def _accounts_read(settings: Settings, model: Model) -> list[Account]:
@@ -273,23 +332,27 @@ def _figures_changed(
     restatements: Sequence[Restatement], model: str, day: date
 ) -> dict[str, dg.MarkdownMetadataValue]:
     """Return which figures of a date changed and by which orders, when any did."""
-    rows = [
-        (r.account, r.currency, r.metric, r.before, r.after, ", ".join(r.examples), r.orders)
-        for r in restatements
-        if (r.model, r.order_date) == (model, day)
-    ]
-    columns = ("account", "currency", "metric", "before", "after", "such as", "orders")
+    rows: list[tuple[Any, ...]] = []
+    told: set[tuple[Any, ...]] = set()
+    for r in restatements:
+        if (r.model, r.order_date) != (model, day):
+            continue
+        cause = (r.account, r.currency, r.orders, ", ".join(r.examples))
+        shown = ("", "") if cause in told else cause[2:]
+        told.add(cause)
+        rows.append((r.account, r.currency, r.metric, _plain(r.before), _plain(r.after), *shown))
+    rows.sort(key=lambda row: row[:2])
+    columns = ("account", "currency", "metric", "before", "after", "orders", "such as")
     return {"restated_figures": as_markdown(columns, rows)} if rows else {}
 
 
-def _rows_per_date(con: duckdb.DuckDBPyConnection, name: str) -> dict[date, int]:
-    query = f"select {BUSINESS_DATE}, count(*) from {name} group by all"
-    return dict(con.execute(query).fetchall())
+def _plain(figure: Decimal | None) -> str:
+    """Write a figure without the zeros behind its point."""
+    return "" if figure is None else f"{figure.normalize():f}"
 
 
-def _metadata(result: ModelRefresh, rows: Mapping[str, int]) -> dict[str, Any]:
+def _work(result: ModelRefresh) -> dict[str, Any]:
     return {
-        "dagster/row_count": rows[result.model],
         "mode": result.mode,
         "slices": result.slices,
         "rows_written": result.rows,

@@ -1,6 +1,6 @@
 """How the outcome of reading an account becomes metadata, a check, days in the UI, or a failure."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -72,15 +72,55 @@ def fail_unless_something_is_proven(result: SyncResult) -> None:
     ) from refused
 
 
-def facts_of(result: SyncResult) -> dict[str, Any]:
-    """Return what is known of a load as metadata."""
+def facts_of(result: SyncResult, proven: Sequence[Window] | None = None) -> dict[str, Any]:
+    """Return what is known of a load as metadata, the evidence of completeness first, as tables.
+
+    Args:
+        result: Of the load.
+        proven: All windows that are proven now, where that was looked up.
+    """
     facts = {name: value for name, value in result.as_metadata().items() if value is not None}
     facts["missing"] = ", ".join(facts["missing"]) or "nothing"
+    reading, landed = result.reading, result.landed
+    windows = {
+        "asked for": [reading.window],
+        "proven now": [reading.proven] if reading.proven else [],
+        "proven in all": proven or [],
+        "missing": reading.missing,
+    }
+    answers = {
+        "is it complete?": result.status,
+        **({"why not?": reading.reason} if reading.reason else {}),
+        "orders at the source": "not told" if reading.total is None else f"{reading.total:,}",
+        "orders here": f"{result.known_orders:,}",
+        "orders read": f"{landed.orders_read:,}",
+        "of them new or changed": f"{landed.versions:,}",
+        "requests": f"{result.calls:,}",
+    }
+    tables = {
+        "evidence": as_markdown(("question", "answer"), list(answers.items())),
+        "windows": as_markdown(
+            ("UTC", "from", "to"),
+            [
+                (what, f"{span.start:%Y-%m-%d %H:%M}", _end(span))
+                for what, spans in windows.items()
+                for span in spans
+            ],
+        ),
+    }
+    return tables | _walks(result) | facts
+
+
+def _end(window: Window) -> str:
+    return f"{window.end:%Y-%m-%d %H:%M}" if window.end else "now"
+
+
+def _walks(result: SyncResult) -> dict[str, Any]:
     if not result.reading.walks:
-        return facts
+        return {}
     columns = ("order", "ended", "pages", "rereads", "orders_seen", "first_total", "head", "oldest")
     walks = [[getattr(walk, name) for name in columns] for walk in result.reading.walks]
-    return facts | {"walks": as_markdown(columns, walks)}
+    return {"walks": as_markdown(columns, walks)}
 
 
 def files_of_exports(

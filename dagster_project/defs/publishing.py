@@ -3,10 +3,14 @@
 from typing import Any
 
 import dagster as dg
+import duckdb
 
-from dagster_project.defs.labels import OWNERS, POOL, as_markdown
+from dagster_project.defs.figures import plotted_totals
+from dagster_project.defs.labels import GROUPS, OWNERS, POOL, as_markdown, reader_key
 from dagster_project.defs.models import ModelAssets
+from orders_connector.dashboard.serving import dashboard_path
 from orders_connector.load import publish_warehouse
+from orders_connector.publishing.readers import doors_of
 
 __all__ = ["PUBLISHED", "build_published"]
 
@@ -22,7 +26,7 @@ def build_published(assets: ModelAssets) -> dg.AssetsDefinition:
         key=PUBLISHED,
         deps=[assets.specs[name] for name, m in assets.models.items() if m.layer in LAYERS],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="published",
+        group_name=GROUPS["published"],
         kinds={"duckdb", "parquet"},
         owners=OWNERS,
         pool=POOL,
@@ -34,6 +38,14 @@ def build_published(assets: ModelAssets) -> dg.AssetsDefinition:
         A failed check leaves the file as it was. Readers keep their copy until they connect anew.
         """
         done = publish_warehouse(settings, run_id=context.run.run_id)
+        with duckdb.connect(str(done.path), read_only=True) as con:
+            figures = plotted_totals(con, assets.models)
+        for door in doors_of(settings):
+            context.log_event(
+                dg.AssetMaterialization(
+                    reader_key(door.name), metadata={"path": dg.MetadataValue.path(str(door.path))}
+                )
+            )
         return dg.MaterializeResult(
             metadata={
                 "path": dg.MetadataValue.path(str(done.path)),
@@ -44,6 +56,8 @@ def build_published(assets: ModelAssets) -> dg.AssetsDefinition:
                 "dagster/row_count": sum(done.tables.values()),
                 "tables": as_markdown(("table", "rows"), list(done.tables.items())),
                 "seconds": done.seconds,
+                "dashboard": dg.MetadataValue.url(dashboard_path(settings).as_uri()),
+                **figures,
             }
         )
 

@@ -10,6 +10,7 @@ import duckdb
 
 from dagster_project.defs import outcomes
 from dagster_project.defs.labels import (
+    GROUPS,
     NIGHTLY,
     OWNERS,
     POOL,
@@ -57,8 +58,8 @@ def _build_reconciliation(settings: Settings, account: Account) -> dg.AssetsDefi
             "gone from the source are marked deleted, orders that differ are put right. "
             f"{_how_often(days_between(account))}"
         ),
-        group_name="raw",
-        kinds={"python", "duckdb", account.source},
+        group_name=GROUPS["raw"],
+        kinds={"python", "api", account.source},
         owners=OWNERS,
         tags={"source": account.source, "account": account.name},
         metadata=outcomes.table_facts("ops.reconciliations"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
 from datetime import datetime
 
 from orders_connector.cli.terminal import (
@@ -14,7 +16,6 @@ from orders_connector.cli.terminal import (
     say,
     size,
     table,
-    window,
 )
 from orders_connector.config import Settings
 from orders_connector.landing.profiles import probed_at, read_profile
@@ -24,15 +25,9 @@ from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["status"]
 
-VERDICT = {
-    Trust.YES: ("Yes: every order up to {through} is proven, built and published.", "bold green"),
-    Trust.RESERVED: (
-        "With reservations: what is published is proven up to {through}.",
-        "bold yellow",
-    ),
-    Trust.NO: ("No: the figures are not to be trusted today.", "bold red"),
-}
-GAPS_SHOWN = 3
+STYLES = {Trust.YES: "bold green", Trust.RESERVED: "bold yellow", Trust.NO: "bold red"}
+WIDTH = 100
+REASON_LINES = 6  # of one screen: the rest of it has 18 lines for three accounts
 CAPABILITIES_SHOWN = 4
 
 
@@ -42,117 +37,132 @@ def status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json(state.as_data())
         return
-    text, style = VERDICT[state.trust]
-    say(text.format(through=minutes(state.data_through)), style=style)
-    for line in (*state.problems, *state.remarks):
-        say(f"  - {line}")
+    say(state.verdict, style=STYLES[state.trust])
+    say(*_reasons(state))
     if not state.accounts:
         return
     say("")
     _say_accounts(state)
-    _say_comparisons(state)
-    _say_awaiting(state)
-    _say_profiles(settings)
-    _say_quarantine(state)
-    _say_tables(state)
+    for line in (*_comparisons(state), *_awaiting(state), *_profiles(settings)):
+        say(_line(f"  {line}"))
+    say("")
+    for name, text in _tables(state):
+        say(_line(f"{name:<12}{text}"))
+
+
+def _reasons(state: Status) -> list[str]:
+    """Return what the verdict has no room for."""
+    reasons = [*state.problems, *state.remarks]
+    if len(reasons) == 1 and f"{reasons[0]}." in state.verdict:
+        return []
+    lines = [
+        line
+        for reason in reasons
+        for line in textwrap.wrap(
+            " ".join(reason.split()), WIDTH, initial_indent="  - ", subsequent_indent="    "
+        )
+    ]
+    if len(lines) <= REASON_LINES:
+        return lines
+    return [*lines[: REASON_LINES - 1], "  … and more: orders-connector status --json"]
 
 
 def _say_accounts(state: Status) -> None:
     columns = (
-        *("account", "proven up to", "age", "gaps", "last load", "calls", "cycle"),
-        *("orders", "at source", "quarantine"),
+        *("account", "proven up to", "age", "last load", "calls", "cycle"),
+        *("orders", "at source"),
     )
     right = [name not in ("account", "proven up to", "last load") for name in columns]
     table(columns, [_account_row(account, state.at) for account in state.accounts], right=right)
-    for account in state.accounts:
-        for gap in account.gaps[:GAPS_SHOWN]:
-            say(f"  gap in {account.name}: {window(gap)}")
-        if len(account.gaps) > GAPS_SHOWN:
-            say(f"  and {len(account.gaps) - GAPS_SHOWN} more gaps in {account.name}")
 
 
 def _account_row(account: AccountStatus, now: datetime) -> list[str]:
     last, through = account.last, account.data_through
     if last is None:
-        return [account.name, "never", "", "", "never", "", "", "", "", ""]
+        return [account.name, "never", "", "never", "", "", "", ""]
+    ended = f"{ago(now - last.ended_at)} ago"
     return [
         account.name,
         minutes(through).removesuffix(" UTC"),
         ago(now - through) if through else "",
-        str(len(account.gaps)),
-        f"{last.status}, {ago(now - last.ended_at)} ago",
+        ended if last.status == "complete" else f"{last.status}, {ended}",
         _of(last.calls, account.calls_allowed),
         _of(account.calls_of_cycle, account.calls_per_cycle),
         f"{last.known_orders:,}",
         "" if last.source_total is None else f"{last.source_total:,}",
-        f"{account.quarantined:,}",
     ]
 
 
-def _say_comparisons(state: Status) -> None:
+def _comparisons(state: Status) -> Iterator[str]:
     for account in state.accounts:
         if account.last is None:
             continue
-        who = f"  {account.name}: {account.source}"
+        who = f"{account.name}: {account.source}"
         if account.proven:
             who += f", covered from {account.proven[0].start:%Y-%m-%d}"
         if account.compared is None:
-            say(f"{who}; never compared by id: run `orders-connector reconcile`")
+            yield f"{who}; never compared by id: run `orders-connector reconcile`"
             continue
         causes = ", ".join(f"{n:,} {cause}" for cause, n in account.compared.differences.items())
-        say(
+        yield (
             f"{who}; compared by id {ago(state.at - account.compared.ended_at)} ago: "
             f"{account.compared.status}{f' ({causes})' if causes else ''}"
         )
         if account.compared.next_on:
-            say(
-                f"    the call budget ended it; the nightly load compares again on "
-                f"{account.compared.next_on}: raise max_calls_per_run or calls_per_cycle"
+            yield (
+                f"  the call budget ended it; the nightly load compares again on "
+                f"{account.compared.next_on}"
             )
 
 
-def _say_awaiting(state: Status) -> None:
+def _awaiting(state: Status) -> Iterator[str]:
     for account in state.accounts:
         if account.awaiting_items:
             known = account.last.known_orders if account.last else 0
-            say(
-                f"  {account.name}: {account.awaiting_items:,} of {known:,} orders are "
-                "known from exports alone; their units and products follow run by run"
+            yield (
+                f"{account.name}: {account.awaiting_items:,} of {known:,} orders are known from "
+                "exports alone; items follow"
             )
 
 
-def _say_profiles(settings: Settings) -> None:
+def _profiles(settings: Settings) -> Iterator[str]:
     with warehouse_connection(settings, read_only=True) as con:
         for account in settings.accounts.values():
             who = account.source, account.name
             answers, moment = read_profile(con, *who), probed_at(con, *who)
             if moment is None:
-                say(f"  {account.name}: never probed: run `orders-connector doctor --probe`")
+                yield f"{account.name}: never probed: run `orders-connector doctor --probe`"
                 continue
             known = [f"{k} {v}" for k, v in answers.items() if v not in (UNKNOWN, NOT_SEEN)]
             shown = ", ".join(known[:CAPABILITIES_SHOWN])
-            say(f"  {account.name}: profile of {moment:%Y-%m-%d}: {shown}")
+            yield f"{account.name}: profile of {moment:%Y-%m-%d}: {shown}"
+
+
+def _tables(state: Status) -> Iterator[tuple[str, str]]:
+    restated = f" ({days(state.restated)})" if state.restated else ""
+    yield (
+        "tables",
+        f"{minutes(state.last_load)}, {counted(len(state.restated), 'day')} restated{restated}",
+    )
+    copy = state.published
+    made = "nothing yet"
+    if copy:
+        through = f"data up to {minutes(copy.data_through)}"
+        made = f"{minutes(copy.published_at)}, {through}, {size(copy.bytes)}: {relative(copy.path)}"
+    yield "published", made
+    if state.quarantine:
+        yield "quarantine", "; ".join(f"{rows:,} x {reason}" for reason, rows in state.quarantine)
+    failed = state.failed_checks
+    if not failed:
+        return
+    errors = sum(check.severity == "error" for check in failed)
+    told = f"{counted(errors, 'error')}, {counted(len(failed) - errors, 'warning')}"
+    yield "checks", f"{told}: {', '.join(map(str, failed))}"
 
 
 def _of(calls: int, allowed: int | None) -> str:
     return f"{calls:,} of {allowed:,}" if allowed else f"{calls:,}"
 
 
-def _say_quarantine(state: Status) -> None:
-    if state.quarantine:
-        say("", "newest reasons for quarantine:")
-        for reason, rows in state.quarantine:
-            say(f"  {rows:,} x {reason}")
-
-
-def _say_tables(state: Status) -> None:
-    restated = f" ({days(state.restated)})" if state.restated else ""
-    built = f"{minutes(state.last_load)}, {counted(len(state.restated), 'day')} restated{restated}"
-    say("", f"tables     {built}")
-    copy = state.published
-    if copy is None:
-        say("published  nothing yet")
-        return
-    through = minutes(copy.data_through)
-    made = f"{minutes(copy.published_at)}, {size(copy.bytes)}, data up to {through}"
-    say(f"published  {made}: {relative(copy.path)}")
+def _line(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"

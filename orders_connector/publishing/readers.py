@@ -11,6 +11,7 @@ from orders_connector.config import Settings
 from orders_connector.errors import ConfigurationError
 from orders_connector.modeling.model import Model
 from orders_connector.publishing.live import live_path
+from orders_connector.publishing.versions import Versions
 
 __all__ = ["Door", "check_readers", "doors_of", "published_tables"]
 
@@ -54,7 +55,7 @@ def doors_of(settings: Settings) -> list[Door]:
         ),
         Door(
             "parquet_folder",
-            published.with_name("exports") / "current",
+            Versions(published).link,
             "parquet",
             "For what has no DuckDB driver: Power BI, Spark, pandas. A folder per mart.",
             ("marts",),

@@ -14,6 +14,7 @@ import pytest
 
 from dagster_project.definitions import defs as load_definitions
 from orders_connector.errors import ConfigurationError
+from orders_connector.modeling.metrics import contracts_of
 from orders_connector.modeling.model import load_models
 
 SNAPSHOT = Path(__file__).with_name("definitions.txt")
@@ -93,12 +94,21 @@ def test_every_step_that_opens_the_warehouse_shares_one_pool(graph):
 def test_every_model_is_an_asset_that_says_what_its_columns_mean(graph):
     for name, model in load_models().items():
         node = graph.get(dg.AssetKey(name.split(".")))
-        assert node.group_name == model.layer
+        assert node.group_name[2:] == model.layer
         assert node.code_version == model.code_version
         assert node.description.startswith(model.header.description.strip())
         schema = node.metadata["dagster/column_schema"].columns
-        assert {column.name: column.description for column in schema} == model.header.columns
+        meanings = {column.name: column.description.split(" ← ")[0] for column in schema}
+        assert meanings == model.header.columns
+        for metric in contracts_of(model).values():
+            assert f"- **{metric.metric}** (version " in node.description
         assert all(column.type for column in schema)
+
+
+def test_a_column_says_what_it_comes_from(graph):
+    schema = graph.get(dg.AssetKey(["marts", "daily_status"])).metadata["dagster/column_schema"]
+    (column,) = (column for column in schema.columns if column.name == "redemptions")
+    assert column.description.endswith(" ← core.orders.redemption_count")
 
 
 def test_column_lineage_is_read_from_the_sql(graph):

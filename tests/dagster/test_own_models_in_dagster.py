@@ -26,7 +26,7 @@ def kept(here):
 def test_it_has_what_the_models_of_the_product_have(here):
     graph = here.defs.resolve_asset_graph()
     node = graph.get(KEY)
-    assert node.group_name == "marts"
+    assert node.group_name == "4_marts"
     assert node.parent_keys == {dg.AssetKey(["core", "orders"])}
     assert node.metadata["file"] == "models/marts/daily_baskets.sql"
     lineage = node.metadata["dagster/column_lineage"].deps_by_column
