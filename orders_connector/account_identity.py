@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orders_connector.config import Account
-from orders_connector.errors import ConfigurationError, FatalSourceError, UnreadableAnswer
+from orders_connector.errors import (
+    CallBudgetExhausted,
+    ConfigurationError,
+    FatalSourceError,
+    SourceError,
+    UnreadableAnswer,
+)
 from orders_connector.landing.raw_log import GONE, Landed
 from orders_connector.sources.base import Reading, Window
 from orders_connector.sources.registry import source_of
@@ -52,12 +58,10 @@ async def refuse_another_account(load: AccountLoad) -> None:
     """Ask for known orders when address or keys are new; one that is there settles it.
 
     Makes no request while they are those of the last load. Keys that are refused are left to the
-    load, which says so in its own words.
+    load, which says so in its own words. A source that fails meanwhile fails the load as well.
 
     Raises:
         ConfigurationError: none of the orders asked for is there.
-        RetriableSourceError: the source failed.
-        CallBudgetExhausted: the run may make no more calls.
     """
     account = load.account
     with warehouse_connection(load.settings) as con:
@@ -70,7 +74,11 @@ async def refuse_another_account(load: AccountLoad) -> None:
         who = {"source": account.source, "account": account.name}
         ids = [row[0] for row in con.execute(SAMPLE, who).fetchall()]
     started_at = datetime.now(UTC)
-    answers = [answer async for answer in _answers(load, ids)]
+    try:
+        answers = [answer async for answer in _answers(load, ids)]
+    except (SourceError, CallBudgetExhausted) as problem:
+        load.client.transport.fail_with(problem)
+        return
     if answers and not any(answers):
         why = (
             f"{account.resolved_base_url} has none of {len(answers)} orders of account "

@@ -111,6 +111,7 @@ class Transport:
         self._sleep = sleep
         # Jitter spreads load; nothing secret depends on it.
         self._rng = rng or random.Random()  # noqa: S311
+        self._failure: Exception | None = None
         self._meter = Meter(
             account=account,
             call_budget=call_budget,
@@ -130,6 +131,10 @@ class Transport:
             http_transport=http_transport,
         )
         self._wire.require_allowed("GET", httpx.URL(self.base_url))
+
+    def fail_with(self, error: Exception) -> None:
+        """Raise an error in the place of every request from now on."""
+        self._failure = error
 
     @property
     def calls(self) -> int:
@@ -296,6 +301,8 @@ class Transport:
         return answer
 
     async def _until_it_works(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        if self._failure:
+            raise self._failure
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._may_repeat),
             stop=tenacity.stop_after_attempt(self._max_attempts),

@@ -199,7 +199,7 @@ def _dagster_yaml() -> str:
     template = Path("dagster.yaml")
     if template.exists():
         return template.read_text(encoding="utf-8")
-    return "telemetry:\n  enabled: false\n"
+    return "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 @contextmanager
