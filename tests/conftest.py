@@ -1,6 +1,9 @@
 """A sandbox, settings that point at it, and an environment without a user's own settings."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -9,6 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from orders_connector.config import Settings
 from orders_connector.sandbox.voucherify import VoucherifySandbox
+
+# One cache for all workers, which no earlier run has filled.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="orders-cache-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 settings.register_profile(
     "orders",

@@ -374,6 +374,8 @@ def test_what_is_refused_would_give_wrong_rows(folder, tmp_path, monkeypatch, na
     key, select, _ = WRONG[name]
     add(folder, select.replace("limit 10", "limit 2"), key)
     monkeypatch.setattr(modeling, "why_not_in_slices", lambda *_: None)
+    # Else the cache would hold models that were never refused, for every test after this one.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     modeling._models.cache_clear()
     with open_warehouse(tmp_path / "orders.duckdb") as con:
         found, expected = after_two_loads(folder, con)
