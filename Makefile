@@ -5,7 +5,6 @@ INSTALLED := .venv/.installed
 BENCH_INSTALLED := .venv-bench/.installed
 OLD_DUCKDB := 1.4.4 1.5.6
 BI := .venv-bi/libraries
-BI_LIBRARIES := duckdb-cli duckdb-sqlalchemy ibis-framework[duckdb] marimo pandas polars
 SUPERSET_DRIVER := sqlalchemy==1.4.54 duckdb-engine==0.17.0
 COPY ?= .demo/data/published/orders.duckdb
 BROWSERS := chromium-headless-shell chromium google-chrome
@@ -80,11 +79,11 @@ old-engines: $(OLD_DUCKDB:%=.venv-bi/duckdb-%/.installed)
 # puts before that of the first.
 bi-libraries: $(BI)/.installed .venv-bi/superset/.installed
 
-$(BI)/.installed: constraints-bi.txt
+$(BI)/.installed: constraints-bi.txt pyproject.toml
 	@echo "Installing into $(BI), once; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(BI) \
 		&& $(BI)/bin/python -m pip install -qq --disable-pip-version-check -c $< pip \
-		&& $(BI)/bin/python -m pip install -qq --disable-pip-version-check -c $< $(BI_LIBRARIES) \
+		&& $(BI)/bin/python -m pip install -qq --disable-pip-version-check -c $< --group bi \
 		&& touch $@ || echo "No BI libraries: the tests of BI connections and of the notebook are skipped."
 
 .venv-bi/superset/.installed: | $(INSTALLED)

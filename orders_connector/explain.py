@@ -20,13 +20,12 @@ from orders_connector.config import Settings
 from orders_connector.errors import QueryRejected, WarehouseError
 from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.metrics import Contract, contracts, contracts_of
-from orders_connector.modeling.model import Model
+from orders_connector.modeling.model import BUSINESS_DATE, Model
 from orders_connector.modeling.restatements import Restatement, read_restatements
 from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["Contribution", "Explanation", "explain", "explain_within"]
 
-BUSINESS_DATE = "order_date"
 IDENTITY = ("source", "account", "order_id")
 NUMBERS = (exp.Sum, exp.Count)
 

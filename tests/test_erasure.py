@@ -118,6 +118,36 @@ def test_no_row_and_no_byte_is_left(shop, settings):
     assert files_that_hold(settings, CUSTOMER) == []
 
 
+OWN_MODEL = """/*
+description: Buyers, as the sales team wants them.
+grain: [customer_key]
+refresh_key: customer_key
+columns: {customer_key: Who bought., orders: How often.}
+*/
+select o.customer_key, count(*) as orders
+from core.orders as o
+where o.customer_key is not null
+group by o.customer_key
+"""
+
+
+def test_no_row_of_a_model_of_ones_own_is_left(shop, settings_for, tmp_path):
+    own = tmp_path / "models/marts/buyers.sql"
+    own.parent.mkdir(parents=True)
+    own.write_text(OWN_MODEL)
+    settings = settings_for(shop, '\n[models]\nfolder = "models"\n')
+    load(settings).raise_unless_complete()
+    published = settings.warehouse.published
+    assert rows_that_hold(published, CUSTOMER)["marts.buyers"] == 1
+    assert parquet_that_holds(settings, CUSTOMER)
+    shop.shop.erase_customer(CUSTOMER)
+    erase_customer(settings, "shop", CUSTOMER)
+    assert rows_that_hold(settings.warehouse.path, CUSTOMER) == {}
+    assert rows_that_hold(published, CUSTOMER) == {}
+    assert not parquet_that_holds(settings, CUSTOMER)
+    assert files_that_hold(settings, CUSTOMER) == []
+
+
 def parquet_that_holds(settings, text):
     """Return each Parquet file that holds the text in any row, as Parquet keeps it compressed."""
     found = []

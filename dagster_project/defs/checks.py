@@ -16,7 +16,7 @@ from dagster_project.defs.models import ModelAssets
 from orders_connector.config import Settings
 from orders_connector.load import check_models
 from orders_connector.modeling.checks import CheckResult
-from orders_connector.modeling.model import Check
+from orders_connector.modeling.header import Check
 from orders_connector.status import AccountStatus, read_status
 
 __all__ = ["build_checks"]

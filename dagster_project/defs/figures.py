@@ -13,8 +13,7 @@ import duckdb
 
 from dagster_project.defs.labels import as_markdown
 from orders_connector.modeling.metrics import Contract, contracts_of
-from orders_connector.modeling.model import Model
-from orders_connector.modeling.refresh import BUSINESS_DATE
+from orders_connector.modeling.model import BUSINESS_DATE, Model
 
 __all__ = ["facts_of_dates", "newest_rows", "plotted_totals"]
 

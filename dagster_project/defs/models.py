@@ -36,8 +36,8 @@ from orders_connector.load import rebuild_dates, refresh_models
 from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.lineage import Origins, column_origins, column_types
 from orders_connector.modeling.metrics import Contract, contracts_of
-from orders_connector.modeling.model import RAW_TABLE, Model
-from orders_connector.modeling.refresh import BUSINESS_DATE, ModelRefresh
+from orders_connector.modeling.model import BUSINESS_DATE, RAW_TABLE, Model
+from orders_connector.modeling.refresh import ModelRefresh
 from orders_connector.modeling.restatements import Restatement, read_restatements
 from orders_connector.publishing.personal import personal_columns
 from orders_connector.warehouse.database import count_rows

@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 
-from orders_connector.modeling.model import Check, Model, Severity
+from orders_connector.modeling.header import Check, Severity
+from orders_connector.modeling.model import Model
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["CheckResult", "keep_failing_rows", "run_checks"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from orders_connector.modeling.header import Check, Example
 from orders_connector.modeling.lineage import column_origins, column_types
 from orders_connector.modeling.macros import Macro, load_macros
 from orders_connector.modeling.metrics import Contract, contracts, contracts_of
-from orders_connector.modeling.model import Check, Example, Model
+from orders_connector.modeling.model import Model
 
 __all__ = ["data_dictionary", "metric_page", "write_documentation"]
 

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlglot import exp
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling.model import model_directory, read_header
+from orders_connector.modeling.header import read_header
+from orders_connector.modeling.model import model_directory
 
 __all__ = ["Macro", "create_macros", "load_macros"]
 

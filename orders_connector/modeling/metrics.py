@@ -19,7 +19,8 @@ from sqlglot import exp
 from sqlglot.optimizer.pushdown_projections import pushdown_projections
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling.model import Metric, Model, model_directory
+from orders_connector.modeling.header import Metric
+from orders_connector.modeling.model import BUSINESS_DATE, Model, model_directory
 
 __all__ = [
     "Contract",
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 NOT_FOLLOWED = ("raw", "ops", "staging")
-BUSINESS_DATE = "order_date"
 CURRENCY = "currency"
 
 

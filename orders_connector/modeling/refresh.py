@@ -14,35 +14,36 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
-from hashlib import sha256
 from typing import Literal
 
 import duckdb
-from sqlglot import exp
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling.counts import Counts, counts_of, read_from
-from orders_connector.modeling.fast_json import for_duckdb
+from orders_connector.modeling.counts import Counts, counts_of
+from orders_connector.modeling.keys import VERSION
 from orders_connector.modeling.macros import create_macros
-from orders_connector.modeling.metrics import contracts_of
-from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
-from orders_connector.modeling.remembered import code_of_models
+from orders_connector.modeling.model import (
+    BUSINESS_DATE,
+    ORDER,
+    RAW_TABLE,
+    SETTINGS_TABLES,
+    Model,
+)
+from orders_connector.modeling.model_state import ModelState
 from orders_connector.modeling.restatements import Ledger
-from orders_connector.modeling.slices import (
-    in_version_range,
-    range_variables,
-    restrict_inputs,
-    rows_in,
+from orders_connector.modeling.slices import in_version_range, range_variables, rows_in
+from orders_connector.modeling.statements import (
+    build_sql,
+    comment,
+    counting_sql,
+    rows_together,
+    table_sql,
 )
 from orders_connector.warehouse.database import transaction
 
 __all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh", "refresh_within"]
 
 QUARANTINE_COLUMN = "quarantine_reason"
-BUSINESS_DATE = "order_date"
-ORDER = "order_key"
-VERSION = "version_id"
 
 
 @dataclass
@@ -95,17 +96,7 @@ class _Refresh:
         self.con = con
         self.models = models
         self.full = full
-        self.state: dict[str, tuple[str, str, int]] = {}
-        # Parsing a SELECT and writing it anew takes longer than many a slice.
-        self.slices: dict[str, tuple[str, str]] = {}
-        for name, *state, signature, sql in con.execute(
-            "select model, code_version, file_version, input_version_id, slice_version, slice_sql"
-            " from ops.model_state"
-        ).fetchall():
-            self.state[name] = (state[0], state[1], state[2])
-            if sql:
-                self.slices[name] = (signature, sql)
-        self.settings_versions: dict[str, str] = {}
+        self.state = ModelState(con)
         self.rebuilt_in_full: set[str] = set()
         # (upstream table, reader) -> temporary table that holds the touched values of its key
         self.touched: dict[tuple[str, str], str] = {}
@@ -125,8 +116,7 @@ class _Refresh:
 
     def note_raw_versions(self, changed: str | None) -> None:
         """Note what is new in the raw log, and what the table `changed` names beside it."""
-        seen = min((state[2] for state in self.state.values()), default=0)
-        new = f"select {{}} from {RAW_TABLE} where version_id > {seen}"
+        new = f"select {{}} from {RAW_TABLE} where version_id > {self.state.seen}"
         if changed:
             new += f" union all select {{}} from {changed}"
         for key in sorted(self._readers(RAW_TABLE)):
@@ -146,7 +136,8 @@ class _Refresh:
         else:
             result = self._rebuild_stale(model)
         result.seconds = round(time.perf_counter() - started, 4)
-        self._remember(model)
+        if self.state.note(model):
+            comment(self.con, model)
         return result
 
     def rebuild_stale(self, model: Model, stale: str) -> ModelRefresh:
@@ -157,7 +148,7 @@ class _Refresh:
         versioned = frozenset(t for t in carrying if key == ORDER and self._carries(t, VERSION))
         for table in versioned:
             self._set_version_range(table, key, stale)
-        select = self._slice_sql(model, carrying, versioned, stale)
+        select = self.state.slice_sql(model, carrying, versioned, stale)
         rows = self._write(model, f"create or replace temp table rows_after as {select}")
         if key == ORDER and VERSION in model.columns:
             self._set_version_range(model.name, key, stale)
@@ -185,23 +176,15 @@ class _Refresh:
             self._note_quarantined(model, f"{key} in (select {key} from {stale})")
         return result
 
-    def _slice_sql(
-        self, model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str
-    ) -> str:
-        """Return the SELECT over stale slices, as it was written for an earlier refresh."""
-        parts = [code_of_models(), self._code(model), *sorted(tables), "", *sorted(versioned)]
-        signature = sha256("|".join(parts).encode()).hexdigest()[:16]
-        if self.slices.get(model.name, ("", ""))[0] != signature:
-            self.slices[model.name] = signature, _slice_sql(model, tables, versioned, stale)
-        return self.slices[model.name][1]
-
     def _count_again(self, model: Model) -> ModelRefresh:
         """Take off what changed orders counted before, and add what they count now."""
         (table,) = model.tables - SETTINGS_TABLES
         if not self.counted_from[table]:
             return ModelRefresh(model.name, "unchanged")
         groups, counts, all_rows = _counts(model)
-        before, after = (_counting_sql(model, table, side) for side in ("before", "after"))
+        before, after = (
+            counting_sql(model, table, _kept_table(table, side)) for side in ("before", "after")
+        )
         moved = ", ".join(f"sum(__sign * {count})::bigint as {count}" for count in counts)
         any_moved = " or ".join(f"sum(__sign * {count}) <> 0" for count in counts)
         self._write(
@@ -248,7 +231,7 @@ class _Refresh:
         )
         self.con.execute(
             f"insert into {model.name} select {columns} from rows_changed, range(__new)"
-            f"{_rows_together(model)}"
+            f"{rows_together(model)}"
         )
         self.ledger.note_figures(model, "rows_before", "rows_after", "orders")
         self.ledger.note_causes(model, "rows_before", "rows_after")
@@ -282,11 +265,9 @@ class _Refresh:
         return table == RAW_TABLE or key in self.models[table].columns
 
     def _needs_full_build(self, model: Model) -> bool:
-        known = self.state.get(model.name)
         return (
             self.full
-            or known is None
-            or known[0] != self._code_version(model)
+            or self.state.is_behind(model)
             or (not model.is_view and bool(model.tables & self.rebuilt_in_full))
             or (
                 not (model.is_view or model.refresh_key or model.header.counted_by)
@@ -295,13 +276,13 @@ class _Refresh:
         )
 
     def _build_in_full(self, model: Model) -> ModelRefresh:
-        before = self._exists(model) and model.refresh_key == BUSINESS_DATE
+        before = model.name in self.state.names and model.refresh_key == BUSINESS_DATE
         if before:
             self.con.execute(f"create or replace temp table rows_before as from {model.name}")
-        rows = self._write(model, f"create or replace table {model.name} as {_table_sql(model)}")
+        rows = self._write(model, f"create or replace table {model.name} as {table_sql(model)}")
         self.rebuilt_in_full.add(model.name)
         self._refuse_null_keys(model)
-        _comment(self.con, model, "table")
+        comment(self.con, model)
         result = ModelRefresh(model.name, "full", rows=rows)
         if model.refresh_key == BUSINESS_DATE:
             result.dates = self._dates(f"select {BUSINESS_DATE} from {model.name}")
@@ -320,8 +301,8 @@ class _Refresh:
         return result
 
     def _build_view(self, model: Model) -> ModelRefresh:
-        self._write(model, f"create or replace view {model.name} as {_sql(model)}")
-        _comment(self.con, model, "view")
+        self._write(model, f"create or replace view {model.name} as {build_sql(model)}")
+        comment(self.con, model)
         return ModelRefresh(model.name, "full")
 
     def _rebuild_stale(self, model: Model) -> ModelRefresh:
@@ -397,50 +378,6 @@ class _Refresh:
                 "refresh them. Filter them out or choose another refresh_key"
             )
 
-    def _code_version(self, model: Model) -> str:
-        # A view shows the settings as they are; only what was written from them can be behind.
-        read = [] if model.is_view else sorted(model.tables & SETTINGS_TABLES)
-        return ".".join([self._code(model), *map(self._settings_version, read)])
-
-    def _code(self, model: Model) -> str:
-        """Return the fingerprint of the SELECT, the noted one where no file changed."""
-        known = self.state.get(model.name)
-        if known and known[1] == _file_version(model):
-            return known[0].split(".")[0]
-        return model.code_version
-
-    def _settings_version(self, table: str) -> str:
-        """Return a fingerprint of the table's content; computed there, as some have many rows."""
-        if table not in self.settings_versions:
-            rows, content = self.con.execute(
-                f"select count(*), sum(md5_number_lower(to_json(t)::varchar)) from {table} as t"
-            ).fetchall()[0]
-            self.settings_versions[table] = sha256(f"{rows}|{content}".encode()).hexdigest()[:16]
-        return self.settings_versions[table]
-
-    def _remember(self, model: Model) -> None:
-        file_version = _file_version(model)
-        known = self.state.get(model.name)
-        if known and known[1] != file_version:
-            _comment(self.con, model, "view" if model.is_view else "table")
-        self.state[model.name] = (self._code_version(model), file_version, 0)
-
-    def save_state(self, newest: int) -> None:
-        now = datetime.now(UTC)
-        self.con.execute("delete from ops.model_state")
-        states = [
-            (name, *self.state[name][:2], newest, now, *self.slices.get(name, (None, None)))
-            for name in self.models
-        ]
-        row = "(?, ?, ?, ?, ?, ?, ?)"
-        self.con.execute(
-            f"insert into ops.model_state values {', '.join([row] * len(states))}",
-            [value for state in states for value in state],
-        )
-
-    def _exists(self, model: Model) -> bool:
-        return model.name in self.state
-
     def _columns(self, table: str) -> set[str]:
         return {row[0] for row in self.con.execute(f"describe {table}").fetchall()}
 
@@ -506,7 +443,7 @@ def refresh_within(
             progress(model.name)
         results.append(run.run(model))
     create_macros(con, models)
-    run.save_state(newest)
+    run.state.write(models, newest)
     report = RefreshReport(_new_load_id(), results, newest)
     if any(result.mode != "unchanged" for result in results):
         _record_load(run, report, started)
@@ -531,7 +468,7 @@ def rebuild_slices(
         for name, model in models.items():
             if name not in names:
                 continue
-            if model.refresh_key != BUSINESS_DATE or name not in run.state:
+            if model.refresh_key != BUSINESS_DATE or name not in run.state.names:
                 raise ModelError(f"{name} cannot be rebuilt by date: run a refresh first")
             stale = _stale_table(model)
             con.execute(
@@ -540,8 +477,7 @@ def rebuild_slices(
                 {"days": list(days)},
             )
             results.append(run.rebuild_stale(model, stale))
-        seen = min((version for *_, version in run.state.values()), default=0)
-        _record_load(run, RefreshReport(_new_load_id(), results, seen), started)
+        _record_load(run, RefreshReport(_new_load_id(), results, run.state.seen), started)
     return results
 
 
@@ -549,7 +485,7 @@ def _drop_forgotten(
     con: duckdb.DuckDBPyConnection, run: _Refresh, models: dict[str, Model]
 ) -> None:
     """Drop tables of models whose file is gone, so that no one reads figures nobody refreshes."""
-    for name in run.state.keys() - models.keys():
+    for name in run.state.names - models.keys():
         kinds = con.execute(
             "select table_type from information_schema.tables"
             " where table_schema || '.' || table_name = ?",
@@ -557,7 +493,6 @@ def _drop_forgotten(
         ).fetchall()
         if kinds:
             con.execute(f"drop {'view' if kinds[0][0] == 'VIEW' else 'table'} {name}")
-    run.state = {name: state for name, state in run.state.items() if name in models}
 
 
 def _new_load_id() -> str:
@@ -591,59 +526,5 @@ def _counts(model: Model) -> Counts:
     return counts
 
 
-def _counting_sql(model: Model, table: str, side: str) -> str:
-    return read_from(_fast(model), table, _kept_table(table, side)).sql(dialect="duckdb")
-
-
 def _stale_table(model: Model) -> str:
     return f"stale_{model.name.replace('.', '_')}"
-
-
-def _reads_json(model: Model) -> bool:
-    return "json_extract" in model.sql or any(_reads_json(view) for view in model.views)
-
-
-@cache
-def _fast(model: Model) -> exp.Query:
-    return for_duckdb(model.inlined) if _reads_json(model) else model.inlined
-
-
-@cache
-def _sql(model: Model) -> str:
-    # Writing SQL from its parts costs more than a small build, so it is done where it pays.
-    return _fast(model).sql(dialect="duckdb") if _reads_json(model) else model.sql
-
-
-def _table_sql(model: Model) -> str:
-    together = _rows_together(model)
-    return f"from ({_sql(model)}){together}" if together else _sql(model)
-
-
-def _rows_together(model: Model) -> str:
-    # Rows that are read together lie together, so that readers and slices skip the other blocks.
-    together = [column for column in (BUSINESS_DATE, VERSION) if column in model.columns]
-    return f" order by {', '.join(together)}" if together else ""
-
-
-@cache
-def _file_version(model: Model) -> str:
-    """Return a fingerprint of the model's file and of those of its views, comments included."""
-    views = [_file_version(view).encode() for view in model.views]
-    return sha256(b"|".join([model.path.read_bytes(), *views])).hexdigest()[:16]
-
-
-def _slice_sql(model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str) -> str:
-    key = str(model.refresh_key)
-    select = restrict_inputs(_fast(model), tables=tables, versioned=versioned, key=key, stale=stale)
-    return select.sql(dialect="duckdb")
-
-
-def _comment(con: duckdb.DuckDBPyConnection, model: Model, kind: str) -> None:
-    def quoted(text: str) -> str:
-        return "'" + " ".join(text.split()).replace("'", "''") + "'"
-
-    con.execute(f"comment on {kind} {model.name} is {quoted(model.header.description)}")
-    metrics = {contract.terms.column: contract for contract in contracts_of(model).values()}
-    for column, meaning in model.header.columns.items():
-        text = f"{meaning} {metrics[column]}" if column in metrics else meaning
-        con.execute(f"comment on column {model.name}.{column} is {quoted(text)}")

@@ -14,7 +14,7 @@ from decimal import Decimal
 import duckdb
 from sqlglot import exp
 
-from orders_connector.modeling.model import Model
+from orders_connector.modeling.model import BUSINESS_DATE, Model
 
 __all__ = ["Ledger", "Restatement", "read_restatements"]
 
@@ -180,7 +180,7 @@ def read_restatements(
 def _is_kept(model: Model) -> bool:
     return (
         bool(model.header.metrics)
-        and model.refresh_key == "order_date"
+        and model.refresh_key == BUSINESS_DATE
         and set(model.header.grain) == set(GRAIN)
     )
 

@@ -10,9 +10,9 @@ from collections.abc import Collection
 
 from sqlglot import exp
 
-__all__ = ["in_version_range", "range_variables", "restrict_inputs", "rows_in"]
+from orders_connector.modeling.keys import VERSION
 
-VERSION = "version_id"
+__all__ = ["in_version_range", "range_variables", "restrict_inputs", "rows_in"]
 
 
 def restrict_inputs(

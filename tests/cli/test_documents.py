@@ -63,11 +63,14 @@ def required(*groups):
 
 def test_every_dependency_has_its_reason():
     first_cells = re.findall(r"^\| ([a-z, -]+) \|", read("docs/dependencies.md"), re.MULTILINE)
-    explained = set(", ".join(first_cells).split(", ")) - {"package", "---"}
-    assert explained == required("dev", "bench")
+    explained = set(", ".join(first_cells).split(", ")) - {"package", "file", "---"}
+    assert explained == required("dev", "bench", "bi")
 
 
 def test_constraints_pin_every_dependency():
     pinned = set(re.findall(r"^([\w.-]+)==", read("constraints.txt").lower(), re.MULTILINE))
     assert required("dev") <= pinned
     assert "://" not in read("constraints.txt")
+    bi = re.findall(r"^([\w.-]+)==", read("constraints-bi.txt").lower(), re.MULTILINE)
+    assert required("bi") - required() <= set(bi)
+    assert "://" not in read("constraints-bi.txt")

@@ -235,6 +235,13 @@ def test_steps_that_are_not_whole_are_pale_and_told(show, shops):
     assert opacities.count("0.35") == 2
 
 
+def test_charts_begin_with_the_step_of_the_first_order(show, shops):
+    page = show(shops, "#from=2025-01-01&to=2025-07-31&grain=month")
+    page.locator("#revenue summary").click()
+    rows = page.locator("#revenue tbody tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows] == ["2025-06-01", "2025-07-01"]
+
+
 def test_each_figure_explains_itself_to_keyboard_and_pointer(show, shops):
     page = show(shops)
     button = page.get_by_role("button", name="What is Net revenue?").first

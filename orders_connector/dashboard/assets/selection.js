@@ -141,7 +141,8 @@ function nextOf(start, grain) {
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / MILLISECONDS;
 }
 
-/** Sums by step and series: `into(row, columns, values)` names the series and the amount. */
+/** Sums by step and series: `into(row, columns, values)` names the series and the amount. Empty
+ *  steps before the first order are left out. */
 function bySteps(name, selection, range, into) {
   const all = steps({ ...selection, ...range });
   const place = new Map(all.map((step, index) => [step.start, index]));
@@ -154,5 +155,8 @@ function bySteps(name, selection, range, into) {
       series.get(key)[at] += amount;
     }
   });
-  return { steps: all, series };
+  const isEmpty = (at) => all[at].end < selection.begin && [...series.values()].every((amounts) => !amounts[at]);
+  const known = all.findIndex((_, at) => !isEmpty(at));
+  if (known <= 0) return { steps: all, series };
+  return { steps: all.slice(known), series: new Map([...series].map(([key, amounts]) => [key, amounts.slice(known)])) };
 }

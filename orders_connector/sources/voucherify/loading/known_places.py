@@ -6,7 +6,7 @@ from datetime import datetime
 
 from orders_connector.account_load import AccountLoad
 from orders_connector.landing.raw_log import GONE
-from orders_connector.sources.voucherify.extraction import SortKey
+from orders_connector.sources.voucherify.listing_walk import SortKey
 from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["Places"]
