@@ -12,7 +12,6 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import duckdb
-from sqlglot import exp
 
 from orders_connector.modeling.model import BUSINESS_DATE, Model
 
@@ -65,8 +64,12 @@ class Ledger:
     def __init__(self, con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
         self.con = con
         self.kept = [model for model in models if _is_kept(model)]
-        read = {column.name for model in self.kept for column in _columns(model)}
-        self.read = {table: read for model in self.kept for table in model.tables}
+        # Table that a kept mart reads -> the columns that it names there; None for all of them.
+        self.read: dict[str, frozenset[str] | None] = {}
+        for model in self.kept:
+            for table, columns in model.reads.items():
+                known = self.read.get(table, frozenset())
+                self.read[table] = None if known is None or columns is None else known | columns
         con.execute(
             "create or replace temp table restated_figures ("
             "model varchar, source varchar, account varchar, order_date date, currency varchar,"
@@ -110,10 +113,14 @@ class Ledger:
 
     def note_causes(self, model: Model, before: str, after: str) -> None:
         """Note the orders whose rows differ in what the kept marts read."""
-        read = self.read.get(model.name)
-        if read is None or not set(ORDER) <= set(model.columns):
+        if model.name not in self.read or not set(ORDER) <= set(model.columns):
             return
-        content = ", ".join(c for c in model.columns if c in (read | set(ORDER)) - NOT_CONTENT)
+        read = self.read[model.name]
+        content = ", ".join(
+            column
+            for column in model.columns
+            if (read is None or column in read or column in ORDER) and column not in NOT_CONTENT
+        )
         order = ", ".join(ORDER)
         self.con.execute(
             "insert into causes"
@@ -183,7 +190,3 @@ def _is_kept(model: Model) -> bool:
         and model.refresh_key == BUSINESS_DATE
         and set(model.header.grain) == set(GRAIN)
     )
-
-
-def _columns(model: Model) -> Iterable[exp.Column]:
-    return model.inlined.find_all(exp.Column)
