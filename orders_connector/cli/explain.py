@@ -61,18 +61,21 @@ def _say_all(found: Sequence[Explanation]) -> None:
             _named(e.row),
             e.contract.metric if e.contract else e.column,
             _number(e.value),
+            _unit(e),
             counted(len(e.contributions), "row"),
             _verdict(e),
         ]
         for e in found
     ]
-    table(["", "metric", "figure", "behind it", ""], rows, right=[False, False, True, True, False])
+    columns = ["", "metric", "figure", "", "behind it", ""]
+    table(columns, rows, right=[name in ("figure", "behind it") for name in columns])
     say("", "--metric NAME lists the orders behind one figure.")
 
 
 def _say(explanation: Explanation, limit: int) -> None:
     name = explanation.contract.metric if explanation.contract else explanation.column
-    say(f"{name} of {_named(explanation.row)}: {_number(explanation.value)}", style="bold")
+    figure = f"{_number(explanation.value)} {_unit(explanation)}".rstrip()
+    say(f"{name} of {_named(explanation.row)}: {figure}", style="bold")
     for rule in explanation.rules:
         say(f"  {rule}")
     say(f"  SQL: {explanation.sql}", "")
@@ -103,11 +106,17 @@ def _say_orders(explanation: Explanation, limit: int) -> None:
         ]
         for c in explanation.contributions[:limit]
     ]
-    columns = ["order", "share", "status", "version of", "by", "loaded", "extraction"]
-    table(columns, rows, right=[name == "share" for name in columns])
+    share = f"share, {_unit(explanation)}".removesuffix(", ")
+    columns = ["order", share, "status", "version of", "by", "loaded", "extraction"]
+    table(columns, rows, right=[name == share for name in columns])
     more = len(explanation.contributions) - limit
     if more > 0:
         say(f"... and {counted(more, 'row')} more; --limit 0 shows all")
+
+
+def _unit(explanation: Explanation) -> str:
+    is_money = explanation.column.endswith("_minor") and explanation.value is not None
+    return "minor units" if is_money else ""
 
 
 def _verdict(explanation: Explanation) -> str:

@@ -131,10 +131,10 @@ function drawFigures(selection) {
   at("figures").replaceChildren(line, h("div", { class: "cards" }, cards));
 }
 
-/** Sums of each step that is whole. */
+/** Sums of each step that is whole, since the first order. */
 function trends(selection) {
   const all = steps(selection);
-  return all.map((step) => (step.isWhole ? orderSums({ from: step.start, to: step.end }, selection) : null));
+  return all.map((step) => (step.isWhole && step.end >= selection.begin ? orderSums({ from: step.start, to: step.end }, selection) : null));
 }
 
 function delta(figure, value, { name, title, sum }) {
