@@ -26,7 +26,7 @@ dev: $(INSTALLED) ## Open the Dagster UI on the demo's warehouse, made first if 
 	@$(BIN)/orders-connector demo --ui
 
 test: lint browser old-engines bi-libraries ## Lint, check types, run all tests.
-	@$(BIN)/pytest -q -n auto --dist loadfile
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED) ## Check style and types.
 	@$(BIN)/ruff check --quiet $(PACKAGE)

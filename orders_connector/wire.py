@@ -5,9 +5,11 @@ host, but not ``X-App-Token``.
 """
 
 import logging
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import httpx
@@ -40,6 +42,12 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 # These log addresses with the tokens in them, httpx from level INFO on.
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2"):
     logging.getLogger(_name).addFilter(RedactingFilter())
+
+
+@cache
+def _certificates(from_environment: bool) -> ssl.SSLContext:
+    """Read the authorities that are trusted, once for all clients: it takes 20 ms."""
+    return httpx.create_ssl_context(trust_env=from_environment)
 
 
 @dataclass(frozen=True)
@@ -90,10 +98,12 @@ class Wire:
         self._auth = auth
         self._meter = meter
         self._clock = clock
+        # A proxy of the environment cannot reach a sandbox on this machine.
+        from_outside = not any(is_loopback(httpx.URL(f"//{host}").host) for host in allowed_hosts)
         self._client = httpx.AsyncClient(
             timeout=timeout,
-            # A proxy of the environment cannot reach a sandbox on this machine.
-            trust_env=not any(is_loopback(httpx.URL(f"//{host}").host) for host in allowed_hosts),
+            verify=_certificates(from_outside),
+            trust_env=from_outside,
             transport=http_transport,
             follow_redirects=False,
             headers={"user-agent": f"orders-connector/{__version__}"},

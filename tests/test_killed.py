@@ -1,9 +1,5 @@
 """A load that is killed at any point and run again leaves the tables of one clean load."""
 
-import random
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -16,32 +12,9 @@ from orders_connector.sources.base import Window
 from orders_connector.sync import backfill_account, sync_account
 from orders_connector.warehouse.configured import warehouse_connection
 from tests.invariants.every_source import NIGHTS
+from tests.invariants.killing import Loads
 from tests.invariants.test_exactly_once import Twice
 
-LOAD = """
-import asyncio, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from orders_connector.config import Settings
-from orders_connector.load import publish_warehouse, refresh_models
-from orders_connector.reconciliation import reconcile_account
-from orders_connector.sources.base import Window
-from orders_connector.sync import backfill_account, sync_account
-async def nap(seconds):
-    await asyncio.sleep(min(seconds, 0.02))
-settings = Settings.load(Path(sys.argv[1]))
-print("ready", flush=True)
-if sys.argv[2] == "backfill":
-    everything = Window(datetime(2020, 1, 1, tzinfo=UTC))
-    backfill_account(settings, "shop", everything, sleep=nap).raise_unless_complete()
-elif sys.argv[2] == "reconcile":
-    (account,) = settings.accounts
-    reconcile_account(settings, account, sleep=nap).raise_unless_equal()
-else:
-    sync_account(settings, "shop", sleep=nap).raise_unless_complete()
-refresh_models(settings)
-publish_warehouse(settings)
-"""
 # Numbers and times of the load itself differ from run to run.
 OF_THE_LOAD = {"version_id", "extraction_id", "loaded_at", "first_loaded_at"}
 EVERYTHING = Window(datetime(2020, 1, 1, tzinfo=UTC))
@@ -68,22 +41,6 @@ def tables(settings):
     return contents
 
 
-def kill_loads(settings_file, what, times, longest):
-    """Start loads and kill each after a random time; return their exit codes."""
-    rng, ended = random.Random(7), []
-    for _ in range(times):
-        with subprocess.Popen(
-            [sys.executable, "-c", LOAD, str(settings_file), what],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            process.stdout.readline()
-            time.sleep(rng.uniform(0.0, longest))
-            process.kill()
-        ended.append(process.returncode)
-    return ended
-
-
 def left_over(settings):
     return {path.name for path in settings.warehouse.path.parent.iterdir()}
 
@@ -99,15 +56,16 @@ def test_killed_nightly_loads_leave_the_tables_of_a_clean_one(start_shop, settin
     load(clean)
     box.moves.weights |= {"erase": 0, "backdate": 0}
     ended = []
-    for _ in range(3):
-        box.moves.day()
-        ended += kill_loads(tmp_path / "killed" / "orders.toml", "sync", 8, 0.8)
-        # What readers have is whole at any time.
-        with duckdb.connect(str(killed.warehouse.published), read_only=True) as con:
-            assert con.execute("select count(*) from core.orders").fetchall()[0][0] >= 800
-        # Whoever comes later sees only the states that are left, so both load once a day.
-        load(killed)
-        load(clean)
+    with Loads(tmp_path / "killed" / "orders.toml", seed=7) as loads:
+        for _ in range(3):
+            box.moves.day()
+            ended += [loads.killed_within(0.8, "sync", "shop") for _ in range(5)]
+            # What readers have is whole at any time.
+            with duckdb.connect(str(killed.warehouse.published), read_only=True) as con:
+                assert con.execute("select count(*) from core.orders").fetchall()[0][0] >= 800
+            # Whoever comes later sees only the states that are left, so both load once a day.
+            load(killed)
+            load(clean)
     assert ended.count(-9) >= 8
     assert tables(killed) == tables(clean)
     assert left_over(killed) == CLEAN
@@ -120,7 +78,8 @@ def test_killed_backfills_go_on_where_they_were(start_shop, settings_for, tmp_pa
     killed, clean = (settings_for(box, folder=tmp_path / name) for name in ("killed", "clean"))
     backfill_account(clean, "shop", EVERYTHING, sleep=no_pause).raise_unless_complete()
     refresh_models(clean)
-    ended = kill_loads(tmp_path / "killed" / "orders.toml", "backfill", 26, 2.0)
+    with Loads(tmp_path / "killed" / "orders.toml", seed=7) as loads:
+        ended = [loads.killed_within(2.0, "backfill", "shop") for _ in range(16)]
     assert ended.count(-9) >= 8
     last = backfill_account(killed, "shop", EVERYTHING, sleep=no_pause)
     assert (last.status, last.hydrated.awaiting) == ("complete", 0)
@@ -160,26 +119,6 @@ DRIFTS = {
 }
 
 
-def kill_at(box, settings_file, request):
-    """Compare, but kill the comparison when it sends this request; return its exit code."""
-    sent = []
-    with subprocess.Popen(
-        [sys.executable, "-c", LOAD, str(settings_file), "reconcile"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-
-        def strike(call):
-            sent.append(call)
-            if len(sent) == request:
-                process.kill()
-                process.wait()  # before it is answered
-
-        box.on_request = strike
-    box.on_request = None
-    return process.returncode
-
-
 def found(night):
     """Return the differences that the last comparison stored: order, cause, repaired."""
     return night.query(
@@ -198,9 +137,11 @@ def test_a_comparison_killed_at_every_request_is_made_up_for(tmp_path, monkeypat
         both.load("sync")
         box.clock.advance(timedelta(hours=2))
         DRIFTS[source](box.shop)
-        # One more request each time, until one comes to its end.
-        while not ended or ended[-1] == -9:
-            ended.append(kill_at(box, tmp_path / "killed" / "orders.toml", len(ended) + 1))
+        with Loads(tmp_path / "killed" / "orders.toml", seed=7) as loads:
+            # One more request each time, until one comes to its end.
+            while not ended or ended[-1] == -9:
+                account = both.killed.account
+                ended.append(loads.killed_at(len(ended) + 1, box, "reconcile", account))
         assert (ended[-1], both.clean.reconcile().status) == (0, "repaired")
         assert found(both.killed) == found(both.clean)
         assert len(ended) > 4

@@ -727,7 +727,7 @@ LOADS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(LOADS)
 def test_slices_equal_a_full_rebuild_with_licenses(tmp_path_factory, loads):
     path = tmp_path_factory.mktemp("licenses") / "orders.duckdb"

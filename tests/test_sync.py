@@ -259,7 +259,7 @@ MOVES = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=24)
 @given(
     size=st.sampled_from([0, 3, 99, 100, 101, 199, 250, 420]),
     seed=st.integers(0, 5),

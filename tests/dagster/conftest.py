@@ -1,6 +1,7 @@
 """An installation per test: sandboxes, their settings, their definitions, a Dagster instance."""
 
 import logging
+import shutil
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -9,11 +10,14 @@ import duckdb
 import pytest
 
 from dagster_project.definitions import build_definitions
+from dagster_project.defs.dashboard import READS
 from orders_connector.config import Settings
 from orders_connector.sandbox.licensespring import LicenseSpringSandbox
 from orders_connector.sandbox.ultracart import UltraCartSandbox
 from orders_connector.sandbox.voucherify import Switches, VoucherifySandbox
+from tests.modeling.conftest import upstream_of
 
+FEW = (*READS, "marts.daily_status", "marts.daily_summary")  # the dashboard, and what tests ask for
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)  # the shop's clock; the scheduler's is the real one
 HISTORY_START = "2026-06-20"
 
@@ -152,11 +156,15 @@ def days_between(first, last):
 
 
 @contextmanager
-def open_installation(folder, *, orders=150, accounts=None, instance=None, schedule=""):
+def open_installation(
+    folder, *, orders=150, accounts=None, instance=None, schedule="", models=None
+):
     accounts = accounts or {"shop": "voucherify"}
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
+        if models:
+            patch.setattr("orders_connector.modeling.model.model_directory", lambda: models)
         instance = instance or stack.enter_context(dg.DagsterInstance.ephemeral())
         boxes = {}
         text = schedule
@@ -178,11 +186,26 @@ def open_installation(folder, *, orders=150, accounts=None, instance=None, sched
         yield Installation(path, boxes, Settings.load(path), instance)
 
 
+@pytest.fixture(scope="session")
+def few_models(tmp_path_factory):
+    """A folder of some of the product's models, unchanged, with all that they are made from.
+
+    Dagster takes seconds for the checks and events of all models; other tests run these.
+    """
+    folder = tmp_path_factory.mktemp("models")
+    for model in upstream_of(*FEW).values():
+        (folder / model.layer).mkdir(exist_ok=True)
+        shutil.copy(model.path, folder / model.layer)
+    return folder
+
+
 @pytest.fixture
-def installation(tmp_path):
-    """Make installations."""
+def installation(tmp_path, few_models):
+    """Make installations that have few models."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(open_installation(tmp_path, **options))
+        yield lambda **options: stack.enter_context(
+            open_installation(tmp_path, **{"models": few_models, **options})
+        )
 
 
 @pytest.fixture

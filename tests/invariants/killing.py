@@ -1,4 +1,4 @@
-"""Loads in processes of their own, which are killed at any request and a little later."""
+"""Loads in processes of their own, which are killed at any time or at any request."""
 
 import os
 import random
@@ -6,21 +6,27 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 # Forks, so that only the first load waits for the imports. The parent never opens a warehouse.
 FORKING = """
 import asyncio, os, sys
+from datetime import UTC, datetime
 from pathlib import Path
 from orders_connector.config import Settings
 from orders_connector.load import publish_warehouse, refresh_models
 from orders_connector.modeling.model import load_models
 from orders_connector.reconciliation import reconcile_account
-from orders_connector.sync import sync_account
+from orders_connector.sources.base import Window
+from orders_connector.sync import backfill_account, sync_account
 async def nap(seconds):
     await asyncio.sleep(min(seconds, 0.02))
 def load(settings, what, account):
     if what == "sync":
         sync_account(settings, account, sleep=nap).raise_unless_complete()
+    elif what == "backfill":
+        everything = Window(datetime(2020, 1, 1, tzinfo=UTC))
+        backfill_account(settings, account, everything, sleep=nap).raise_unless_complete()
     else:
         reconcile_account(settings, account, sleep=nap).raise_unless_equal()
     refresh_models(settings)
@@ -76,13 +82,12 @@ class Loads:
 
         Args:
             night: whose account is loaded.
-            what: `sync` or `reconcile`.
+            what: `sync`, `backfill` or `reconcile`.
             requests: the load is killed at one of so many, if it makes as many.
             longest: seconds after that request at most.
         """
         at, delay = self.rng.randint(1, requests), self.rng.uniform(0.0, longest)
-        self._say(f"{what} {night.account}")
-        child = int(self._said())
+        child = self._started(what, night.account)
         timer = threading.Timer(delay, os.kill, (child, signal.SIGKILL))
         seen = []
 
@@ -92,11 +97,47 @@ class Loads:
                 timer.start()
 
         night.box.on_request = strike
-        assert self._said() == "ended"
+        self._wait()
         night.box.on_request = None
         timer.cancel()
         if timer.ident:
             timer.join()
+        return self._exit_code()
+
+    def killed_within(self, longest, what, account):
+        """Start a load, kill it after so many seconds at most, and return its exit code."""
+        delay = self.rng.uniform(0.0, longest)
+        child = self._started(what, account)
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        self._wait()
+        return self._exit_code()
+
+    def killed_at(self, request, box, what, account):
+        """Start a load, kill it before that request is answered, and return its exit code."""
+        child = self._started(what, account)
+        seen, dead = [], threading.Event()
+
+        def strike(call):
+            seen.append(call)
+            if len(seen) == request:
+                os.kill(child, signal.SIGKILL)
+                dead.wait()
+
+        box.on_request = strike
+        self._wait()
+        dead.set()
+        box.on_request = None
+        return self._exit_code()
+
+    def _started(self, what, account):
+        self._say(f"{what} {account}")
+        return int(self._said())
+
+    def _wait(self):
+        assert self._said() == "ended"
+
+    def _exit_code(self):
         self._say("")
         return int(self._said())
 

@@ -1,6 +1,8 @@
 """A warehouse to put order payloads into, without any HTTP."""
 
 import json
+import shutil
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -114,12 +116,47 @@ def upstream_of(*names):
     return {name: model for name, model in MODELS.items() if name in wanted}
 
 
-@pytest.fixture
-def warehouse(tmp_path, request):
-    """A warehouse of all models, or of those that the test's module names in MARTS."""
+@pytest.fixture(scope="module")
+def filled(request, tmp_path_factory):
+    """Fill a warehouse by a function, once for the module; returns its file and what it was then.
+
+    It is one of all models, or of those that the module names in MARTS.
+    """
     named = getattr(request.module, "MARTS", ())
-    with open_warehouse(tmp_path / "orders.duckdb") as con:
-        house = Warehouse(con, upstream_of(*named) if named else MODELS)
-        house.configure()
-        con.execute("insert into ops.currencies values ('EUR', 2), ('JPY', 0), ('KWD', 3)")
-        yield house
+    models = upstream_of(*named) if named else MODELS
+    made = {}
+
+    def fill(by=None):
+        if by not in made:
+            path = tmp_path_factory.mktemp("filled") / "orders.duckdb"
+            with open_warehouse(path) as con:
+                house = Warehouse(con, models)
+                house.configure()
+                con.execute("insert into ops.currencies values ('EUR', 2), ('JPY', 0), ('KWD', 3)")
+                if by:
+                    by(house)
+            made[by] = path, house
+        return made[by]
+
+    return fill
+
+
+@pytest.fixture
+def copy_of(filled, tmp_path):
+    """Open a copy of the warehouse that a function fills (see `filled`)."""
+    with ExitStack() as stack:
+
+        def copy(by=None):
+            path, first = filled(by)
+            con = stack.enter_context(open_warehouse(shutil.copy(path, tmp_path / "orders.duckdb")))
+            house = Warehouse(con, first.models)
+            house.loads = first.loads
+            return house
+
+        yield copy
+
+
+@pytest.fixture
+def warehouse(copy_of):
+    """A warehouse of all models, or of those that the test's module names in MARTS."""
+    return copy_of()

@@ -21,11 +21,14 @@ ORDERS = [
 ]
 
 
-@pytest.fixture
-def loaded(warehouse):
+def load_good(warehouse):
     warehouse.land(*ORDERS)
     warehouse.refresh()
-    return warehouse
+
+
+@pytest.fixture
+def loaded(copy_of):
+    return copy_of(load_good)
 
 
 def failing(warehouse):

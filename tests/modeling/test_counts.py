@@ -95,7 +95,7 @@ ORDER = st.tuples(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=18)
 @given(st.lists(st.lists(ORDER, min_size=1, max_size=4), min_size=2, max_size=5))
 def test_counting_on_equals_counting_all(tmp_path_factory, loads):
     models = load_models(write(tmp_path_factory.mktemp("counts")))

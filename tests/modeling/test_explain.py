@@ -36,13 +36,16 @@ NO_SUMS = {
 }
 
 
-@pytest.fixture
-def house(warehouse):
+def restate(warehouse):
     warehouse.land(*ORDERS)
     warehouse.refresh()
     warehouse.land(ROLLED_BACK)
     warehouse.refresh()
-    return warehouse
+
+
+@pytest.fixture
+def house(copy_of):
+    return copy_of(restate)
 
 
 def explained(house, mart, *args, **options):

@@ -43,7 +43,7 @@ FORMS = {
 }
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(ORDER, min_size=1, max_size=12))
 def test_both_forms_give_the_same_rows(warehouse, orders):
     warehouse.con.execute("delete from raw.order_payloads")

@@ -91,12 +91,15 @@ TEST = order("o7", "03-03", line("shirt", 9, 1000), metadata={"test": True})
 YEN = order("o8", "03-03", line("shirt", 1, 1500), customer="cust_1", metadata={"currency": "JPY"})
 
 
-@pytest.fixture
-def shop(warehouse):
+def sell(warehouse):
     warehouse.land(SHIRTS, GUEST, MUGS, CANCELLED, MORE_THAN_ITS_LINES, TEST, YEN)
     warehouse.land_export(FROM_A_FILE)
     warehouse.refresh()
-    return warehouse
+
+
+@pytest.fixture
+def shop(copy_of):
+    return copy_of(sell)
 
 
 def values(rows):
@@ -297,8 +300,7 @@ PAIRS = (
 )
 
 
-@pytest.fixture
-def baskets(warehouse):
+def sell_together(warehouse):
     warehouse.land(
         order("o1", "03-02", line("a", 1, 10), line("b", 1, 10), line("a", 2, 10)),
         order("o2", "03-20", line("c", 1, 10), line("b", 1, 10), line("a", 1, 10)),
@@ -307,7 +309,11 @@ def baskets(warehouse):
         order("o5", "03-05", line("b", 1, 10), line("c", 1, 10), metadata={"test": True}),
     )
     warehouse.refresh()
-    return warehouse
+
+
+@pytest.fixture
+def baskets(copy_of):
+    return copy_of(sell_together)
 
 
 def test_each_pair_of_a_month_stands_once(baskets):
@@ -359,8 +365,7 @@ BUCKETS = (
 )
 
 
-@pytest.fixture
-def amounts(warehouse):
+def sell_amounts(warehouse):
     amounts = [0, 1, 199, 200, 499, 500, 999, 1000, 10**17]
     warehouse.land(
         *(order(f"e{amount}", "03-02", line("p", 1, amount)) for amount in amounts),
@@ -368,7 +373,11 @@ def amounts(warehouse):
         order("yen", "03-02", line("p", 1, 45), metadata={"currency": "JPY"}),
     )
     warehouse.refresh()
-    return warehouse
+
+
+@pytest.fixture
+def amounts(copy_of):
+    return copy_of(sell_amounts)
 
 
 def test_buckets_go_one_two_five_in_any_currency(amounts):

@@ -87,11 +87,14 @@ ORDERS = [
 ]
 
 
-@pytest.fixture
-def shop(warehouse):
+def sell(warehouse):
     warehouse.land(*ORDERS)
     warehouse.refresh()
-    return warehouse
+
+
+@pytest.fixture
+def shop(copy_of):
+    return copy_of(sell)
 
 
 def values(rows):

@@ -2,10 +2,23 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from orders_connector.modeling.restatements import read_restatements
 from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
 
 MARTS = ("marts.daily_summary", "marts.daily_status")
+
+
+def land_example(warehouse):
+    warehouse.land(*ORDERS)
+    warehouse.refresh()
+
+
+@pytest.fixture
+def warehouse(copy_of):
+    """The worked example, loaded once."""
+    return copy_of(land_example)
 
 
 def restated(warehouse, model="marts.daily_revenue", **options):
@@ -17,15 +30,11 @@ def restated(warehouse, model="marts.daily_revenue", **options):
 
 
 def test_a_first_load_restates_nothing(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
     warehouse.refresh()
     assert read_restatements(warehouse.con) == []
 
 
 def test_a_rollback_is_in_the_ledger_with_its_order(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
     warehouse.land(ROLLED_BACK)
     report = warehouse.refresh()
     found = read_restatements(warehouse.con, load_id=report.load_id)
@@ -42,8 +51,6 @@ def test_a_rollback_is_in_the_ledger_with_its_order(warehouse):
 
 def test_an_order_that_moves_to_another_day_restates_both(warehouse):
     moving = ORDERS[2]
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
     warehouse.land(
         moving | {"updated_at": "2026-03-06T10:00:00Z", "metadata": {"ordered_at": "2026-03-02"}}
     )
@@ -61,16 +68,12 @@ def test_an_order_that_moves_to_another_day_restates_both(warehouse):
 
 
 def test_a_new_day_is_no_restatement(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
     warehouse.land(ORDERS[1] | {"id": "F", "created_at": "2026-03-09T10:00:00Z"})
     warehouse.refresh()
     assert read_restatements(warehouse.con) == []
 
 
 def test_another_setting_restates_without_orders(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
     warehouse.con.execute("delete from ops.account_lists where value = 'FULFILLED'")
     warehouse.refresh()
     (net,) = [r for r in read_restatements(warehouse.con) if r.metric == "net_revenue_minor"]
@@ -78,8 +81,6 @@ def test_another_setting_restates_without_orders(warehouse):
 
 
 def test_it_can_be_asked_by_time_and_account(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
     warehouse.land(ROLLED_BACK)
     warehouse.refresh()
     today = datetime.now(UTC).date()
@@ -90,8 +91,6 @@ def test_it_can_be_asked_by_time_and_account(warehouse):
 
 def test_the_ledger_adds_up_to_the_figures(warehouse):
     """First figures plus all differences are the figures of now."""
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
     net = "select order_date, net_revenue_minor from marts.daily_revenue order by all"
     first = {row["order_date"]: row["net_revenue_minor"] for row in warehouse.rows(net)}
     for number, status in enumerate(["CANCELED", "PAID", "CANCELED", "FULFILLED"], start=1):

@@ -55,8 +55,7 @@ STAYS = """
 """
 
 
-@pytest.fixture
-def life(warehouse):
+def live(warehouse):
     """Land one order that was seen four times: created, created, paid, fulfilled."""
     for status, updated in [
         ("CREATED", None),
@@ -66,7 +65,11 @@ def life(warehouse):
     ]:
         warehouse.land(order("a", status, updated=updated))
     warehouse.refresh()
-    return warehouse
+
+
+@pytest.fixture
+def life(copy_of):
+    return copy_of(live)
 
 
 def test_a_stay_lies_between_what_was_seen_last_and_first(life):

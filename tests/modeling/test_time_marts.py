@@ -114,8 +114,7 @@ def test_a_late_change_rebuilds_its_own_date_only(warehouse):
     assert values(warehouse, hours) == [(300,), (1000,)]
 
 
-@pytest.fixture
-def year(warehouse):
+def sell_for_a_year(warehouse):
     """Sell on Wednesdays: 4 and 11 March 2026, 1 April 2026, and 5 March 2025."""
     warehouse.land(
         order("then", "2025-03-05T10:00:00Z", 400),
@@ -126,7 +125,11 @@ def year(warehouse):
     )
     warehouse.refresh()
     cover(warehouse, "2025-01-01", "2026-04-10T10:00:00Z")
-    return warehouse
+
+
+@pytest.fixture
+def year(copy_of):
+    return copy_of(sell_for_a_year)
 
 
 def period(warehouse, name, start, currency="EUR"):

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pytest
+
 MARTS = ("marts.daily_summary", "marts.daily_status", "marts.orders", "core.order_versions")
 
 
@@ -62,10 +64,19 @@ ROLLED_BACK = order(
 )
 
 
-def test_the_third_of_march(warehouse):
+def land_example(warehouse):
     warehouse.land(*ORDERS)
     warehouse.refresh()
-    (day,) = warehouse.rows("from marts.daily_revenue where order_date = '2026-03-03'")
+
+
+@pytest.fixture
+def example(copy_of):
+    """The worked example, loaded once."""
+    return copy_of(land_example)
+
+
+def test_the_third_of_march(example):
+    (day,) = example.rows("from marts.daily_revenue where order_date = '2026-03-03'")
     assert {
         key: day[key]
         for key in (
@@ -96,15 +107,15 @@ def test_the_third_of_march(warehouse):
         "returning_customer_orders": 1,
         "guest_orders": 0,
     }
-    (given,) = warehouse.rows("from marts.daily_discounts where order_date = '2026-03-03'")
+    (given,) = example.rows("from marts.daily_discounts where order_date = '2026-03-03'")
     assert (given["orders_discounted"], given["orders_recognised"]) == (1, 2)
     assert (given["order_level_discount_minor"], given["item_level_discount_minor"]) == (0, 7_160)
     assert (given["depth_0_orders"], given["depth_5_10_orders"]) == (1, 1)
-    (read,) = warehouse.rows("from marts.daily_summary where order_date = '2026-03-03'")
+    (read,) = example.rows("from marts.daily_summary where order_date = '2026-03-03'")
     assert round(read["discount_rate"], 5) == 0.09347
     assert (read["discounted_order_share"], read["cancel_rate"]) == (0.5, 0.25)
     assert f"{read['net_revenue']:.2f}" == "694.40"
-    statuses = warehouse.rows(
+    statuses = example.rows(
         "select status, orders, orders_of_day, net_minor from marts.daily_status"
         " where order_date = '2026-03-03' order by status"
     )
@@ -116,21 +127,17 @@ def test_the_third_of_march(warehouse):
     ]
 
 
-def test_discount_fields_are_not_added_up_twice(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
-    (day,) = warehouse.rows("from marts.daily_revenue where order_date = '2026-03-02'")
+def test_discount_fields_are_not_added_up_twice(example):
+    (day,) = example.rows("from marts.daily_revenue where order_date = '2026-03-02'")
     assert (day["discounts_minor"], day["net_revenue_minor"]) == (1_513, 1_187)
 
 
-def test_a_rollback_restates_the_day_of_the_order_and_no_other(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
-    warehouse.land(ROLLED_BACK)
-    report = warehouse.refresh()
+def test_a_rollback_restates_the_day_of_the_order_and_no_other(example):
+    example.land(ROLLED_BACK)
+    report = example.refresh()
     # The third is touched too: cust_1's first recognised order is now C.
     assert report.restated == [date(2026, 3, 2), date(2026, 3, 3)]
-    second, third = warehouse.rows("from marts.daily_revenue order by order_date")
+    second, third = example.rows("from marts.daily_revenue order by order_date")
     assert (second["net_revenue_minor"], second["cancelled_value_minor"]) == (0, 2_700)
     assert (third["net_revenue_minor"], third["new_customer_orders"]) == (69_440, 2)
     assert third["returning_customer_orders"] == 0
@@ -149,10 +156,8 @@ def test_a_past_evening_can_be_asked_for(warehouse):
     assert warehouse.rows(as_of.format("2026-03-05T20:00:00Z")) == [{"net": None}]
 
 
-def test_order_by_order(warehouse):
-    warehouse.land(*ORDERS)
-    warehouse.refresh()
-    rows = warehouse.rows(
+def test_order_by_order(example):
+    rows = example.rows(
         "select order_id, customer_kind, order_seq, days_since_previous_order, net_minor,"
         " round(discount_rate, 4) as rate, order_hour from marts.orders order by order_id"
     )

@@ -306,7 +306,7 @@ def test_orders_without_a_creation_date_do_not_stop_a_first_load(start_shop, rea
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     size=st.sampled_from([3, 100, 199, 420, 900]),
     seed=st.integers(0, 5),

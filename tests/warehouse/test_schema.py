@@ -1,7 +1,9 @@
 """Opening a warehouse makes its tables, and adds what later versions brought."""
 
+import pytest
+
 from orders_connector.warehouse.database import open_warehouse
-from orders_connector.warehouse.schema import TABLES
+from orders_connector.warehouse.schema import SHAPE, TABLES
 
 COLUMNS = """
     select schema_name || '.' || table_name, column_name, data_type, comment
@@ -23,9 +25,15 @@ def test_every_table_has_its_columns_with_their_meaning(tmp_path):
     }
 
 
-def test_an_older_warehouse_gets_what_it_lacks(tmp_path):
+@pytest.mark.parametrize(
+    "mark",
+    [f"drop macro {SHAPE}", f"create or replace macro {SHAPE}() as 'that of an earlier version'"],
+    ids=["without a mark", "with another mark"],
+)
+def test_an_older_warehouse_gets_what_it_lacks(tmp_path, mark):
     complete = columns_of(tmp_path / "o")
     with open_warehouse(tmp_path / "o") as con:
+        con.execute(mark)
         con.execute("insert into ops.currencies values ('EUR', 2)")
         con.execute("drop table ops.customer_map")
         con.execute("alter table ops.currencies drop column minor_unit_exponent")

@@ -61,6 +61,11 @@ class Shop:
         """Return every order as GET returns it now, sorted by id, freshly decoded."""
         return [json.loads(body) for body in self.bodies()]
 
+    def order_ids(self) -> list[str]:
+        """Return the ids of all orders, sorted."""
+        with self.lock:
+            return sorted(self._records)
+
     def bodies(self) -> list[bytes]:
         """Return every order as encoded JSON, sorted by id."""
         with self.lock:
