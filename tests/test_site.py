@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import sync_playwright
 
 from orders_connector import errors
-from orders_connector.modeling.model import Check, load_models
+from orders_connector.modeling.header import Check
+from orders_connector.modeling.model import load_models
 from orders_connector.status import Trust
 
 ROOT = Path(__file__).parents[1]
