@@ -250,7 +250,7 @@ def test_a_full_disk_loses_nothing(start_shop, settings_for, tmp_path):
         [sys.executable, str(script), str(tmp_path / "orders.toml")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert "DISK FULL" in done.stdout, done.stderr

@@ -40,7 +40,7 @@ def run(program, *arguments, **options):
 
 
 def finished(command, **options):
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
@@ -67,7 +67,7 @@ class Session:
         return self._process.stdout.readline().strip()
 
     def __exit__(self, kind, error, trace):
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=300)
 
 
 def blocks(language):

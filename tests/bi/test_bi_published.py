@@ -164,7 +164,7 @@ def test_the_command_line_on_the_page_reads_and_cannot_write(shops, copy, tmp_pa
     ((last,),) = copy.execute("select max(order_date) from marts.daily_revenue").fetchall()
     assert str(last) in shell(shops, at(shops, code), tmp_path)
     writing = [LIBRARIES / "bin/duckdb", "-readonly", shops, "create table t as select 1"]
-    ran = subprocess.run(writing, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(writing, capture_output=True, text=True, timeout=300)
     assert ran.returncode != 0
     assert "read-only" in ran.stderr
 

@@ -26,7 +26,7 @@ def test_demo_loads_twice_and_touches_nothing_else(tmp_path):
         env=os.environ | {"ORDERS_WAREHOUSE__PATH": str(elsewhere)},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
     )
     assert (done.returncode, done.stderr) == (0, "")
     for words in (
@@ -91,7 +91,7 @@ def test_sandbox_keeps_its_shop_in_a_file(tmp_path, source, end):
             assert len(before) == day["orders"]
         finally:
             process.send_signal(end)
-        process.communicate(timeout=20)
+        process.communicate(timeout=300)
         assert process.returncode == 0
     assert json.loads((tmp_path / "shop.json").read_text())["now"].startswith("2026-08-04T12:00")
 
@@ -143,4 +143,4 @@ def test_a_single_move_is_made_on_demand():
         assert "known: create" in httpx.post(control, json={"kind": "dance"}).json()["error"]
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=300)

@@ -99,7 +99,7 @@ def command(here, tmp_path):
 def test_two_ranges_from_the_command_line_at_a_time_take_turns(here, command, tmp_path):
     output = tmp_path / "output.txt"
     processes = [command(days) for days in ("2026-07-01...2026-07-03", "2026-07-04...2026-07-06")]
-    assert [process.wait(timeout=90) for process in processes] == [0, 0], output.read_text()
+    assert [process.wait(timeout=300) for process in processes] == [0, 0], output.read_text()
     assert "BetaWarning" not in output.read_text()
     # Which of the two runs comes first is open; their loads never overlap.
     spans = here.query("select started_at, ended_at from ops.extractions order by started_at")

@@ -165,7 +165,7 @@ def test_the_workspace_is_valid(here, tmp_path):
         env=os.environ | {"DAGSTER_HOME": str(tmp_path), "ORDERS_CONFIG": str(here.config)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -31,7 +31,7 @@ history_start = 2026-01-01
 def asked(address, path="", **headers):
     request = urllib.request.Request(address + path, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -57,7 +57,7 @@ def served():
     yield start
     for process in processes:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=300)
         process.stdout.close()
 
 

@@ -38,7 +38,7 @@ def connect():
             client = httpx.Client(
                 base_url=url or box.base_url,
                 headers=keys if headers is None else headers,
-                timeout=10,
+                timeout=60,
                 trust_env=False,
                 verify=False,  # plain http: saves loading certificates for every client
             )

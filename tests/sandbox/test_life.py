@@ -201,4 +201,4 @@ def test_serve_runs_until_it_is_told_to_end():
         assert url.startswith("http://127.0.0.1:")
         assert app_id == "sandbox-app-id"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(300) == 0

@@ -134,7 +134,7 @@ def test_it_waits_for_who_holds_the_file(settings):
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(WarehouseLocked):
         rewrite_warehouse(settings)
-    holder.communicate("\n", timeout=20)
+    holder.communicate("\n", timeout=300)
     rewrite_warehouse(settings)
 
 

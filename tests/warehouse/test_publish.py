@@ -108,7 +108,7 @@ def test_reader_in_another_process_is_not_disturbed(warehouse, target):
         con.execute("insert into core.orders values ('ord_3', 1)")
         publish(con, target)
     assert ask(target, "select count(*) from core.orders") == [(3,)]
-    output, _ = reader.communicate("go on\n", timeout=20)
+    output, _ = reader.communicate("go on\n", timeout=300)
     assert (output, reader.returncode) == ("2\n", 0)
 
 
@@ -124,7 +124,7 @@ def test_a_log_left_beside_the_old_copy_does_not_reach_the_new_one(warehouse, ta
         """,
         target,
     )
-    vandal.communicate(timeout=20)
+    vandal.communicate(timeout=300)
     assert target.with_name("orders.duckdb.wal").exists()
     published(warehouse, target)
     assert ask(target, "select count(*) from core.orders") == [(2,)]
@@ -154,7 +154,7 @@ def test_killed_publish_leaves_the_old_copy_and_the_next_one_cleans_up(warehouse
         assert publisher.poll() is None
         time.sleep(0.001)
     publisher.send_signal(signal.SIGKILL)
-    publisher.communicate(timeout=20)
+    publisher.communicate(timeout=300)
     assert drafts[0].exists()
     assert ask(target, "select count(*) from core.orders") == [(2,)]
     with open_warehouse(warehouse) as con:
@@ -200,7 +200,7 @@ def test_two_publishers_do_not_meet(warehouse, target):
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(WarehouseLocked, match="publishing"):
         published(warehouse, target)
-    holder.communicate("\n", timeout=20)
+    holder.communicate("\n", timeout=300)
     assert published(warehouse, target).tables["core.orders"] == 2
 
 

@@ -87,7 +87,7 @@ def test_readers_at_full_speed_see_whole_versions_and_stop_no_load(tmp_path):
             load_and_publish(con, target, n)
         stop.touch()
         told = {
-            way: json.loads(reader.communicate(timeout=60)[0]) for way, reader in readers.items()
+            way: json.loads(reader.communicate(timeout=300)[0]) for way, reader in readers.items()
         }
     for way, found in told.items():
         assert found["wrong"] == [], way
@@ -131,7 +131,7 @@ def test_an_older_engine_reads_both_doors(version, settings_for, start_shop):
         env=os.environ | {"PYTHONPATH": str(engine)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)

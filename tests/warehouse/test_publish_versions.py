@@ -192,7 +192,7 @@ def test_going_back_and_publishing_do_not_meet(three, target):
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(WarehouseLocked):
         go_back(target)
-    holder.communicate("\n", timeout=20)
+    holder.communicate("\n", timeout=300)
     assert go_back(target).version == three[1]
 
 
@@ -250,7 +250,7 @@ def test_a_publisher_killed_anywhere_leaves_a_whole_version(warehouse, target):
         assert publisher.stdout.readline() == "done\n"
         time.sleep(delay / 1000)
         publisher.send_signal(signal.SIGKILL)
-        publisher.communicate(timeout=20)
+        publisher.communicate(timeout=300)
         ((count, version),) = ask(
             target, "select count(*), any_value(p.version) from core.orders, meta.publication p"
         )

@@ -34,7 +34,7 @@ def connect():
             client = httpx.Client(
                 base_url=f"{box.base_url}/rest/v2",
                 headers=keys if headers is None else headers,
-                timeout=10,
+                timeout=60,
                 trust_env=False,
                 verify=False,  # plain http: saves loading certificates for every client
             )
