@@ -148,33 +148,34 @@ class _Refresh:
         versioned = frozenset(t for t in carrying if key == ORDER and self._carries(t, VERSION))
         for table in versioned:
             self._set_version_range(table, key, stale)
-        select = self.state.slice_sql(model, carrying, versioned, stale)
-        rows = self._write(model, f"create or replace temp table rows_after as {select}")
         if key == ORDER and VERSION in model.columns:
             self._set_version_range(model.name, key, stale)
             where += f" and {in_version_range(model.name)}"
         if key == ORDER:
             where = rows_in(model.name, where)
-        result = ModelRefresh(model.name, "slices", slices=self._count(stale), rows=rows)
-        self.con.execute(
-            "create or replace temp table rows_before as"
-            f" select rowid as __row, {', '.join(model.columns)} from {model.name} where {where}"
-        )
-        self._replace(model)
-        counted = model.name in self.counted_from
-        if counted:
-            for side in ("before", "after"):
-                kept = _kept_table(model.name, side)
-                self.con.execute(f"create or replace temp table {kept} as from rows_{side}")
+        columns = ", ".join(model.columns)
+        before = f"(select rowid as __row, {columns} from {model.name} where {where})"
+        after = f"({self.state.slice_sql(model, carrying, versioned, stale)})"
+        if model.name in self.counted_from:
+            before, after = self._kept(model, "before", before), self._kept(model, "after", after)
             self.counted_from[model.name] = True
+        result = ModelRefresh(model.name, "slices", slices=self._count(stale))
         if key == BUSINESS_DATE:
             result.dates = self._dates(f"select {key} from {stale}")
-            result.restated = self._dates(
-                f"select {key} from rows_changed where {key} in (select {key} from rows_before)"
-            )
+            known = self._dates(f"select {key} from {model.name} where {where}")
+        result.rows = self._replace(model, before, after)
+        if key == BUSINESS_DATE:
+            changed = self._dates(f"select {key} from rows_changed")
+            result.restated = sorted({*known} & {*changed})
         if QUARANTINE_COLUMN in model.columns:
             self._note_quarantined(model, f"{key} in (select {key} from {stale})")
         return result
+
+    def _kept(self, model: Model, side: str, rows: str) -> str:
+        """Keep the rows of rebuilt slices for the models that count them, and return where."""
+        name = _kept_table(model.name, side)
+        self._write(model, f"create or replace temp table {name} as from {rows}")
+        return name
 
     def _count_again(self, model: Model) -> ModelRefresh:
         """Take off what changed orders counted before, and add what they count now."""
@@ -195,49 +196,54 @@ class _Refresh:
         )
         same = " and ".join(f"m.{group} is not distinct from t.{group}" for group in groups)
         columns = ", ".join(model.columns)
-        self.con.execute(
-            f"create or replace temp table rows_before as select rowid as __row, {columns}"
-            f" from {model.name} as t where exists (from counts_moved as m where {same})"
+        before = (
+            f"(select rowid as __row, {columns} from {model.name} as t"
+            f" where exists (from counts_moved as m where {same}))"
         )
         totals = {name: f"sum({name})::bigint as {name}" for name in counts}
-        rows = self._write(
-            model,
-            "create or replace temp table rows_after as"
-            f" select {', '.join(totals.get(name, name) for name in model.columns)}"
-            f" from (select {columns} from rows_before"
-            f"  union all select {columns} from counts_moved)"
-            f" group by all having sum({all_rows}) <> 0",
+        after = (
+            f"(select {', '.join(totals.get(name, name) for name in model.columns)}"
+            f" from (select {columns} from {before} union all select {columns} from counts_moved)"
+            f" group by all having sum({all_rows}) <> 0)"
         )
-        self._replace(model)
+        rows = self._replace(model, before, after)
         return ModelRefresh(model.name, "slices", slices=self._count("counts_moved"), rows=rows)
 
-    def _replace(self, model: Model) -> None:
-        """Make `rows_after` of `rows_before` in a model's table, and tell its readers.
+    def _replace(self, model: Model, before: str, after: str) -> int:
+        """Make the rows `after` of the rows `before` in a model's table, and tell its readers.
 
         Only rows that differ are written and travel on: a customer's other orders need not be
         touched because one of them was looked at.
+
+        Args:
+            model: A table.
+            before: Query or table with rows of the model, `__row` before their columns.
+            after: The same with what is to stand in their place, without `__row`.
+
+        Returns:
+            Rows written.
         """
         columns = ", ".join(model.columns)
-        self.con.execute(
+        self._write(
+            model,
             "create or replace temp table rows_changed as"
             f" select {columns}, list(__row) filter (__row is not null) as __old,"
             "  count(*) filter (__row is null) as __new"
-            f" from (select __row, {columns} from rows_before"
-            f"  union all select null, {columns} from rows_after)"
-            " group by all having count(__row) <> __new"
+            f" from (select __row, {columns} from {before} as b"
+            f"  union all select null, {columns} from {after} as a)"
+            " group by all having count(__row) <> __new",
         )
+        if not self._count("rows_changed"):
+            return 0
+        self.changed.add(model.name)
+        self.ledger.note(model, "rows_changed")
         self.con.execute(
             f"delete from {model.name} where rowid in (select unnest(__old) from rows_changed)"
         )
-        self.con.execute(
+        written = self.con.execute(
             f"insert into {model.name} select {columns} from rows_changed, range(__new)"
             f"{rows_together(model)}"
-        )
-        self.ledger.note_figures(model, "rows_before", "rows_after", "orders")
-        self.ledger.note_causes(model, "rows_before", "rows_after")
-        if not self._count("rows_changed"):
-            return
-        self.changed.add(model.name)
+        ).fetchall()
         for read_key, readers in self._readers(model.name).items():
             of_columns: dict[frozenset[str], str] = {}
             for reader in readers:
@@ -252,6 +258,7 @@ class _Refresh:
                     name = f"{model.name}_{len(of_columns)}"
                     of_columns[seen] = self._touch(name, rows, read_key, read_key)
                 self.touched[model.name, reader.name] = of_columns[seen]
+        return int(written[0][0])
 
     def _set_version_range(self, table: str, key: str, stale: str) -> None:
         found = self.con.execute(
@@ -287,7 +294,7 @@ class _Refresh:
         if model.refresh_key == BUSINESS_DATE:
             result.dates = self._dates(f"select {BUSINESS_DATE} from {model.name}")
         if before:
-            self.ledger.note_figures(model, "rows_before", model.name, "rebuild")
+            self.ledger.note_rebuilt(model, "rows_before")
             known = self._columns("rows_before")
             columns = ", ".join(column for column in model.columns if column in known)
             old, new = f"select {columns} from rows_before", f"select {columns} from {model.name}"

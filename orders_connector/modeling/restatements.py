@@ -81,18 +81,29 @@ class Ledger:
             " was boolean, is_now boolean)"
         )
 
-    def note_figures(self, model: Model, before: str, after: str, reason: str) -> None:
-        """Note the metrics of dates that had figures in `before` and have others in `after`.
+    def note(self, model: Model, changed: str) -> None:
+        """Note what a refresh is about to change in a model, and the orders that cause it.
 
         Args:
             model: Any model; one that the ledger does not keep is passed over.
-            before: Table with the rows of the rebuilt slices as they were.
-            after: Table with the same slices as they are.
-            reason: `orders` or `rebuild`.
+            changed: Table with the rows that differ: `__old` lists those there are, `__new` counts
+                those that are to come.
         """
-        if model not in self.kept:
-            return
-        there = {row[0] for row in self.con.execute(f"describe {before}").fetchall()}
+        if model in self.kept:
+            before = f"(from {changed} where __old is not null)"
+            after = f"(from {changed} where __new > 0)"
+            self._note_figures(model, before, after, model.name, "orders")
+        if model.name in self.read and set(ORDER) <= set(model.columns):
+            self._note_causes(model, changed)
+
+    def note_rebuilt(self, model: Model, before: str) -> None:
+        """Note figures of a model that was built in full; `before` has its rows as they were."""
+        if model in self.kept:
+            self._note_figures(model, before, model.name, before, "rebuild")
+
+    def _note_figures(self, model: Model, before: str, after: str, known: str, reason: str) -> None:
+        """Note metrics that differ, of dates that have figures in `known`."""
+        there = {row[0] for row in self.con.execute(f"describe from {known}").fetchall()}
         columns = [metric.column for metric in model.header.metrics.values()]
         figures = ", ".join(
             f"{{metric: '{column}', before: b.{column}::decimal(38, 4),"
@@ -107,14 +118,12 @@ class Ledger:
             f"  select {grain}, unnest([{figures}]) as f"
             f"  from {before} as b full join {after} as a using ({grain})"
             f"  where (source, account, order_date) in"
-            f"   (select (source, account, order_date) from {before})"
+            f"   (select (source, account, order_date) from {known})"
             " ) where f.before is distinct from f.after"
         )
 
-    def note_causes(self, model: Model, before: str, after: str) -> None:
+    def _note_causes(self, model: Model, changed: str) -> None:
         """Note the orders whose rows differ in what the kept marts read."""
-        if model.name not in self.read or not set(ORDER) <= set(model.columns):
-            return
         read = self.read[model.name]
         content = ", ".join(
             column
@@ -124,11 +133,9 @@ class Ledger:
         order = ", ".join(ORDER)
         self.con.execute(
             "insert into causes"
-            f" select '{model.name}', {order}, bool_or(side = 1), bool_or(side = -1) from ("
-            f"  select {content}, sign(sum(side)) as side from ("
-            f"   select {content}, 1 as side from {before}"
-            f"   union all select {content}, -1 as side from {after})"
-            "  group by all having sum(side) <> 0)"
+            f" select '{model.name}', {order}, bool_or(fewer > 0), bool_or(fewer < 0) from ("
+            f"  select {content}, sum(coalesce(len(__old), 0) - __new) as fewer from {changed}"
+            "  group by all having fewer <> 0)"
             f" group by {order}"
         )
 
