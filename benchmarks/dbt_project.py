@@ -1,12 +1,15 @@
-"""The dbt project that is run beside the nightly refresh: our models, as a good user of dbt would
-have them.
+"""The dbt projects that are run beside the nightly refresh: our models, as users of dbt have them.
 
 Every table is `incremental`. What a run rebuilds carries its start as `built_at`. A model rebuilds
 the values of its refresh key that such rows have, in any table upstream: a row that is gone from
-the nearest one, as of a customer whose only order was cancelled, still shows further up. It reads
-its inputs restricted to these values, deletes their rows and appends. `delete+insert` with
-`unique_key` deletes less: a slice that has no rows any more would stay, so the deletion is a hook.
-Models keyed by version read on from the highest version that they have.
+the nearest one, as of a customer whose only order was cancelled, still shows further up. A hook
+deletes their rows, and what the SELECT gives is appended. `delete+insert` with `unique_key` deletes
+less: a slice that has no rows any more would stay. Models keyed by version read on from the highest
+version that they have.
+
+One project has the same SELECTs with the condition of dbt's `is_incremental()` around them. In the
+other one each SELECT reads its inputs restricted to what is rebuilt: what our engine makes of a
+model by itself, and a user of dbt would write into every one by hand.
 
 The SELECTs have the form that our engine gives DuckDB (faster JSON, views inlined), so that what is
 compared is what gets rebuilt.
@@ -39,9 +42,24 @@ SCHEMA_NAME = "{% macro generate_schema_name(name, node) %}{{ name | trim }}{% e
 
 
 def write_project(
-    folder: Path, warehouse: Path, models: Mapping[str, Model], threads: int, memory_limit: str
+    folder: Path,
+    warehouse: Path,
+    models: Mapping[str, Model],
+    *,
+    by_hand: bool,
+    threads: int,
+    memory_limit: str,
 ) -> None:
-    """Write a dbt project that builds `models` in the DuckDB file `warehouse`."""
+    """Write a dbt project that builds `models` in the DuckDB file `warehouse`.
+
+    Args:
+        folder: Where to; made if missing.
+        warehouse: File with the raw log.
+        models: All models, upstream first.
+        by_hand: Restrict the inputs of each SELECT to what is rebuilt, not its result.
+        threads: Of dbt, and of DuckDB.
+        memory_limit: DuckDB's.
+    """
     (folder / "macros").mkdir(parents=True)
     (folder / "models").mkdir()
     target = {
@@ -64,7 +82,7 @@ def write_project(
     (folder / "models" / "sources.yml").write_text(json.dumps(sources))
     (folder / "macros" / "generate_schema_name.sql").write_text(SCHEMA_NAME)
     for model in models.values():
-        text = _view(model, models) if model.is_view else _table(model, models)
+        text = _view(model, models) if model.is_view else _table(model, models, by_hand)
         (folder / "models" / f"{_file(model.name)}.sql").write_text(text)
 
 
@@ -73,7 +91,7 @@ def _view(model: Model, models: Mapping[str, Model]) -> str:
     return f"{config}\n{_sql(model.select, models)}\n"
 
 
-def _table(model: Model, models: Mapping[str, Model]) -> str:
+def _table(model: Model, models: Mapping[str, Model], by_hand: bool) -> str:
     # dbt has no way to count on, so what we count on is counted again month by month.
     key = "order_month" if model.header.counted_by else str(model.refresh_key)
     select = for_duckdb(model.inlined)
@@ -92,7 +110,7 @@ def _table(model: Model, models: Mapping[str, Model]) -> str:
         )
         hooks = ""
     else:
-        sql = _sql(restricted, models)
+        sql = _sql(restricted, models) if by_hand else _around(_sql(select, models), key, stale)
         rebuilt = " union ".join(
             f"select {key} from {_reference(table, models)} where {BUILT_AT} = {NOW}"
             for table in sorted(upstream)
@@ -120,6 +138,10 @@ def _table(model: Model, models: Mapping[str, Model]) -> str:
         f"{{% if is_incremental() %}}\n{sql}\n"
         f"{{% else %}}\n{_sql(select, models)}\n{{% endif %}}\n) as q\n"
     )
+
+
+def _around(sql: str, key: str, stale: str) -> str:
+    return f"select * from (\n{sql}\n) as whole where {key} in (select {key} from {stale})"
 
 
 def _upstream(model: Model, models: Mapping[str, Model]) -> set[str]:

@@ -34,7 +34,7 @@ from orders_connector.sandbox.voucherify.csv_file import FIELDS as LABELS
 EACH_SOURCE = [pytest.param(shop, id=source) for source, shop in SHOPS.items()]
 QUICK_ROWS = {
     refresh_scale: 4,
-    nightly: 7,
+    nightly: 9,
     complete: 10,
     moving: 6,
     export: 5,
@@ -219,10 +219,12 @@ def test_each_change_is_one_that_a_load_finds(shop):
             assert sum(different) == 1
 
 
-def test_dbt_gets_every_model_and_reads_no_table_by_its_name(tmp_path):
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_dbt_gets_every_model_and_reads_no_table_by_its_name(tmp_path, by_hand):
     models = load_models()
+    file = tmp_path / "orders.duckdb"
 
-    write_project(tmp_path, tmp_path / "orders.duckdb", models, threads=2, memory_limit="1GB")
+    write_project(tmp_path, file, models, by_hand=by_hand, threads=2, memory_limit="1GB")
 
     written = {file.stem: file.read_text() for file in (tmp_path / "models").glob("*.sql")}
     assert written.keys() == {name.replace(".", "__") for name in models}
@@ -231,20 +233,23 @@ def test_dbt_gets_every_model_and_reads_no_table_by_its_name(tmp_path):
     assert [name for name, sql in written.items() if named.search(sql)] == []
 
 
-def test_the_nightly_refresh_is_measured_against_its_targets():
+def test_the_nightly_refresh_is_measured_against_its_targets(tmp_path):
     def took(*seconds):
         return [Child(None, Spent(cpu=s, wall=2 * s), imported=0, peak=100 * s) for s in seconds]
 
     shop = object.__new__(nightly.Shop)
     shop.orders, shop.changes = 10, 2
     shop.full, shop.nightly = took(30.0, 60.0, 90.0), took(5.0, 6.0, 9.0)
-    shop.dbt_full, shop.dbt_nightly = took(78.0), took(17.0)
+    shop.dbt_full = took(78.0)
+    shop.dbt = nightly.Dbt(tmp_path, took(17.0))
+    shop.by_hand = nightly.Dbt(tmp_path, took(9.0))
 
     *rows, peak = nightly.rows(shop)
     assert [(row.ratio, row.met) for row in rows] == 2 * [
         ("1.3", None),
         ("10.0", True),
         ("2.8", False),
+        ("1.5", None),
     ]
     assert (peak.ratio, peak.met) == ("9,000 MB", False)
 
