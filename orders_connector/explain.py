@@ -22,6 +22,7 @@ from orders_connector.modeling.configured import configured_models
 from orders_connector.modeling.metrics import Contract, contracts, contracts_of
 from orders_connector.modeling.model import BUSINESS_DATE, Model
 from orders_connector.modeling.restatements import Restatement, read_restatements
+from orders_connector.modeling.views import inline_views
 from orders_connector.warehouse.configured import warehouse_connection
 
 __all__ = ["Contribution", "Explanation", "explain", "explain_within"]
@@ -147,10 +148,20 @@ def _mart(models: Mapping[str, Model], name: str) -> Model:
 
 def _names_orders(models: Mapping[str, Model], model: Model) -> bool:
     """Tell whether the mart groups rows that name their order, by business date."""
-    if model.layer != "marts" or model.refresh_key != BUSINESS_DATE:
+    if model.layer != "marts" or BUSINESS_DATE not in model.header.grain:
         return False
-    grouped = [_grouped(part) for part in _parts(model.select)]
+    grouped = [_grouped(part) for part in _parts(_adding_up(models, model))]
     return all(part is not None and _names_order_of(models, part) is not None for part in grouped)
+
+
+def _adding_up(models: Mapping[str, Model], model: Model) -> exp.Query:
+    """Return the SELECT of a mart; of a view, with those of the core tables that it shows."""
+    if not model.is_view:
+        return model.select
+    return inline_views(
+        model.select,
+        {name: m.select for name, m in models.items() if m.layer == "core" and not m.is_view},
+    )
 
 
 def _parts(query: exp.Query) -> list[exp.Select]:
@@ -245,7 +256,7 @@ def _explain(
     place = model.columns.index(column)
     contributions: list[Contribution] = []
     formulas = []
-    for part in _parts(model.select):
+    for part in _parts(_adding_up(models, model)):
         grouped = _grouped(part)
         assert grouped is not None  # noqa: S101 - `_mart` has looked
         made = _made_of(part, grouped, place)

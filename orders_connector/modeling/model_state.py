@@ -59,6 +59,10 @@ class ModelState:
         """Models that were built."""
         return set(self._built)
 
+    def forget(self, name: str) -> None:
+        """Take a model that was dropped for one that was never built."""
+        del self._built[name]
+
     def is_behind(self, model: Model) -> bool:
         """Tell whether a model was never built, or from other code or other settings."""
         built = self._built.get(model.name)

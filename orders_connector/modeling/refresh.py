@@ -491,15 +491,19 @@ def rebuild_slices(
 def _drop_forgotten(
     con: duckdb.DuckDBPyConnection, run: _Refresh, models: dict[str, Model]
 ) -> None:
-    """Drop tables of models whose file is gone, so that no one reads figures nobody refreshes."""
-    for name in run.state.names - models.keys():
-        kinds = con.execute(
-            "select table_type from information_schema.tables"
-            " where table_schema || '.' || table_name = ?",
-            [name],
-        ).fetchall()
-        if kinds:
-            con.execute(f"drop {'view' if kinds[0][0] == 'VIEW' else 'table'} {name}")
+    """Drop tables of models whose file is gone, so that no one reads figures nobody refreshes.
+
+    A table of a model that is a view by now is such a table, and so is the view of a table.
+    """
+    there = con.execute(
+        "select table_schema || '.' || table_name, if(table_type = 'VIEW', 'view', 'table')"
+        " from information_schema.tables"
+    ).fetchall()
+    for name, kind in there:
+        model = models.get(name)
+        if name in run.state.names and (model is None or model.header.materialized != kind):
+            con.execute(f"drop {kind} {name}")
+            run.state.forget(name)
 
 
 def _new_load_id() -> str:

@@ -18,6 +18,7 @@ columns:
   is_recognised: True when the order counts as revenue.
   is_test: True for a test order.
   currency: ISO 4217 code.
+  minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
   product_key: Product id, else SKU id, else name, else (unknown); what products are told apart by.
   day_product: Business date and product in one text, without the product for what is none; slices of core.product_days, not identity.
   product_id: Product id, as far as the line says.
@@ -73,6 +74,7 @@ select
     s.is_recognised,
     s.is_test,
     s.currency,
+    s.minor_unit_exponent,
     coalesce(s.product_id, s.sku_id, s.product_name, '(unknown)') as product_key,
     cast(s.order_date as varchar) || case
         when s.is_product then ' ' || coalesce(s.product_id, s.sku_id, s.product_name, '(unknown)')
@@ -109,6 +111,7 @@ from (
         r.is_recognised,
         r.is_test,
         r.currency,
+        r.minor_unit_exponent,
         r.product_id,
         r.sku_id,
         r.product_name,
@@ -148,6 +151,7 @@ from (
             w.is_recognised,
             w.is_test,
             w.currency,
+            w.minor_unit_exponent,
             w.product_id,
             w.sku_id,
             w.product_name,
@@ -182,6 +186,7 @@ from (
                 o.is_recognised,
                 o.is_test,
                 o.currency,
+                o.minor_unit_exponent,
                 o.order_discount_minor,
                 i.product_id,
                 i.sku_id,

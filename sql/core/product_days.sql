@@ -1,9 +1,8 @@
 /*
 description: >
   What the lines of orders say of each product per business date, test orders excluded; lines that are
-  no product are one row. It is what marts.daily_products shows, before the figures that a source does
-  not give are left out and what stands on no line is added. Its slices are finer than a day, so a
-  changed order costs the lines of its products, not those of its day.
+  no product are one row. marts.daily_products shows it, with what stands on no line beside it. Its
+  slices are finer than a day, so a changed order costs the lines of its products, not those of its day.
 grain: [source, account, order_date, currency, kind, product_key]
 refresh_key: day_product
 columns:
@@ -15,14 +14,16 @@ columns:
   kind: product, or other_line for lines that are no product.
   product_key: What products are told apart by, as in core.order_items; (no product) for other lines.
   product_name: Name as it stood on the lines; the last in the alphabet when there were several.
+  minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
+  gives_money: False when the source knows no money; then every amount is NULL.
   orders_placed: Orders with the product in any status.
   orders_recognised: Of these, orders whose status counts as revenue.
-  orders_cancelled: Of these, cancelled orders.
+  orders_cancelled: Of these, cancelled orders; NULL where the source knows no money.
   buyers: Distinct known customers with such a recognised order.
   guest_orders: Recognised orders without a customer.
-  lines_without_price: Recognised lines whose amount the source does not say.
-  units: Units on recognised orders; NULL when no line says.
-  units_cancelled: Units on cancelled orders; NULL likewise.
+  lines_without_price: Recognised lines whose amount the source does not say; NULL where the source knows no money.
+  units: Units on recognised orders; NULL when no line says, and for what is no product.
+  units_cancelled: Units on cancelled orders; NULL likewise and where the source knows no money.
   gross_minor: Amount of recognised lines before discounts, as far as it is said.
   item_discount_minor: Item-level discounts of these.
   order_discount_minor: Share of the order-level discounts of these.
@@ -34,7 +35,7 @@ columns:
   max_unit_price_minor: Highest price of one unit on recognised lines.
 checks:
   - unique: [source, account, order_date, currency, kind, product_key]
-  - not_null: [day_product, order_date, currency, kind, product_key]
+  - not_null: [day_product, order_date, currency, kind, product_key, gives_money]
 */
 -- One row per order and product first: counting rows is much cheaper than counting distinct orders.
 with order_products as (
@@ -51,6 +52,8 @@ with order_products as (
         bool_or(l.is_cancelled) as is_cancelled,
         max(l.customer_key) as customer_key,
         max(l.product_name) as product_name,
+        max(l.minor_unit_exponent) as minor_unit_exponent,
+        bool_or(l.gives_money) as gives_money,
         count(*) filter (where l.is_recognised and l.net_revenue_minor is null) as lines_without_price,
         sum(l.quantity) as units,
         sum(l.gross_minor) as gross_minor,
@@ -72,6 +75,8 @@ with order_products as (
             i.is_recognised,
             i.status = 'cancelled' as is_cancelled,
             i.customer_key,
+            i.minor_unit_exponent,
+            i.gives_money,
             case when i.is_product then 'product' else 'other_line' end as kind,
             case when i.is_product then i.product_key else '(no product)' end as product_key,
             case when i.is_product then i.product_name end as product_name,
@@ -98,25 +103,34 @@ select
     r.kind,
     r.product_key,
     max(r.product_name) as product_name,
+    cast(max(r.minor_unit_exponent) as integer) as minor_unit_exponent,
+    bool_or(r.gives_money) as gives_money,
     cast(count(*) as bigint) as orders_placed,
     cast(count(*) filter (where r.is_recognised) as bigint) as orders_recognised,
-    cast(count(*) filter (where r.is_cancelled) as bigint) as orders_cancelled,
+    case when bool_or(r.gives_money) then cast(count(*) filter (where r.is_cancelled) as bigint) end as orders_cancelled,
     cast(count(distinct case when r.is_recognised then r.customer_key end) as bigint) as buyers,
     cast(count(*) filter (where r.is_recognised and r.customer_key is null) as bigint) as guest_orders,
-    cast(sum(r.lines_without_price) as bigint) as lines_without_price,
+    case when bool_or(r.gives_money) then cast(sum(r.lines_without_price) as bigint) end as lines_without_price,
     case
-        when count(r.units) filter (where r.is_recognised) > 0 or count(*) filter (where r.is_recognised) = 0
+        when r.kind = 'product'
+            and (count(r.units) filter (where r.is_recognised) > 0 or count(*) filter (where r.is_recognised) = 0)
             then cast(coalesce(sum(r.units) filter (where r.is_recognised), 0) as decimal(28, 4))
     end as units,
     case
-        when count(r.units) filter (where r.is_cancelled) > 0 or count(*) filter (where r.is_cancelled) = 0
+        when r.kind = 'product' and bool_or(r.gives_money)
+            and (count(r.units) filter (where r.is_cancelled) > 0 or count(*) filter (where r.is_cancelled) = 0)
             then cast(coalesce(sum(r.units) filter (where r.is_cancelled), 0) as decimal(28, 4))
     end as units_cancelled,
-    cast(coalesce(sum(r.gross_minor) filter (where r.is_recognised), 0) as bigint) as gross_minor,
-    cast(coalesce(sum(r.item_discount_minor) filter (where r.is_recognised), 0) as bigint) as item_discount_minor,
-    cast(coalesce(sum(r.order_discount_minor) filter (where r.is_recognised), 0) as bigint) as order_discount_minor,
-    cast(coalesce(sum(r.net_revenue_minor) filter (where r.is_recognised), 0) as bigint) as net_revenue_minor,
-    cast(coalesce(sum(r.gross_minor) filter (where r.is_cancelled), 0) as bigint) as cancelled_gross_minor,
+    case when bool_or(r.gives_money) then cast(coalesce(sum(r.gross_minor) filter (where r.is_recognised), 0) as bigint) end
+        as gross_minor,
+    case when bool_or(r.gives_money) then cast(coalesce(sum(r.item_discount_minor) filter (where r.is_recognised), 0) as bigint) end
+        as item_discount_minor,
+    case when bool_or(r.gives_money) then cast(coalesce(sum(r.order_discount_minor) filter (where r.is_recognised), 0) as bigint) end
+        as order_discount_minor,
+    case when bool_or(r.gives_money) then cast(coalesce(sum(r.net_revenue_minor) filter (where r.is_recognised), 0) as bigint) end
+        as net_revenue_minor,
+    case when bool_or(r.gives_money) then cast(coalesce(sum(r.gross_minor) filter (where r.is_cancelled), 0) as bigint) end
+        as cancelled_gross_minor,
     case
         when count(r.units_refunded) > 0
             then cast(coalesce(sum(r.units_refunded) filter (where r.is_recognised), 0) as decimal(28, 4))

@@ -22,6 +22,7 @@ columns:
   currency: ISO 4217 code.
   minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
   promotion_key: Kind and id, such as voucher:SUMMER; what promotions are told apart by.
+  day_promotion: Business date and promotion in one text; slices of core.promotion_days, not identity.
   kind: What was redeemed, e.g. voucher, promotion_tier, coupon, gift_certificate, or unknown for children of a stack.
   promotion_id: Id or code of what was redeemed; NULL when the order does not say.
   campaign_id: Campaign, when there is one.
@@ -59,6 +60,7 @@ select
     s.currency,
     s.minor_unit_exponent,
     s.promotion_key,
+    cast(s.order_date as varchar) || ' ' || s.promotion_key as day_promotion,
     s.kind,
     s.promotion_id,
     s.campaign_id,

@@ -4,7 +4,7 @@ description: >
   product (shipping, gift wrap) are one row, and what stands on no line is another, so that every sum
   over a day and currency is that of marts.daily_revenue. Parts of a kit count with the kit's line.
 grain: [source, account, order_date, currency, kind, product_key]
-refresh_key: order_date
+materialized: view
 columns:
   source: Kind of API.
   account: Configured account.
@@ -52,31 +52,6 @@ metrics:
   product_buyers: {column: buyers, version: 1, counts: recognised orders of known customers with the product, holds: "buyers + guest_orders <= orders_recognised", example: {is: 2, where: "order_date = '2026-03-03' and kind = 'product'"}, differs: "Not additive over days or products."}
   product_orders_placed: {column: orders_placed, version: 1, counts: placed orders with the product, holds: "orders_recognised <= orders_placed", example: {is: 4, where: "order_date = '2026-03-03' and kind = 'product'"}}
 */
-with days as (
-    select
-        o.source,
-        o.account,
-        o.order_date,
-        o.currency,
-        cast(max(o.minor_unit_exponent) as integer) as minor_unit_exponent,
-        bool_or(o.gives_money) as gives_money,
-        count(*) filter (where o.line_count is null) as orders_placed,
-        count(*) filter (where o.line_count is null and o.is_recognised) as orders_recognised,
-        count(*) filter (where o.line_count is null and o.status = 'cancelled') as orders_cancelled,
-        count(distinct o.customer_key) filter (where o.line_count is null and o.is_recognised) as buyers,
-        count(*) filter (where o.line_count is null and o.is_recognised and o.customer_key is null) as guest_orders,
-        coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) as gross_minor,
-        coalesce(sum(o.item_discount_minor) filter (where o.is_recognised), 0) as item_discount_minor,
-        -- The total is known where its parts may not be.
-        coalesce(sum(o.total_discount_minor) filter (where o.is_recognised), 0)
-            - coalesce(sum(o.item_discount_minor) filter (where o.is_recognised), 0) as order_discount_minor,
-        coalesce(sum(o.net_minor) filter (where o.is_recognised), 0) as net_revenue_minor,
-        coalesce(sum(o.gross_minor) filter (where o.status = 'cancelled'), 0) as cancelled_gross_minor
-    from core.orders as o
-    where not o.is_test and not o.is_deleted
-    group by o.source, o.account, o.order_date, o.currency
-)
-
 select
     l.source,
     l.account,
@@ -85,69 +60,52 @@ select
     l.kind,
     l.product_key,
     l.product_name,
-    d.minor_unit_exponent,
-    d.gives_money,
-    cast(l.orders_placed as bigint) as orders_placed,
-    cast(l.orders_recognised as bigint) as orders_recognised,
-    case when d.gives_money then cast(l.orders_cancelled as bigint) end as orders_cancelled,
-    cast(l.buyers as bigint) as buyers,
-    cast(l.guest_orders as bigint) as guest_orders,
-    case when d.gives_money then cast(l.lines_without_price as bigint) end as lines_without_price,
-    case when l.kind = 'product' then cast(l.units as decimal(28, 4)) end as units,
-    case when l.kind = 'product' and d.gives_money then cast(l.units_cancelled as decimal(28, 4)) end as units_cancelled,
-    case when d.gives_money then cast(l.gross_minor as bigint) end as gross_minor,
-    case when d.gives_money then cast(l.item_discount_minor as bigint) end as item_discount_minor,
-    case when d.gives_money then cast(l.order_discount_minor as bigint) end as order_discount_minor,
-    case when d.gives_money then cast(l.net_revenue_minor as bigint) end as net_revenue_minor,
-    case when d.gives_money then cast(l.cancelled_gross_minor as bigint) end as cancelled_gross_minor,
-    cast(l.units_refunded as decimal(28, 4)) as units_refunded,
-    cast(l.refunded_minor as bigint) as refunded_minor,
-    cast(l.min_unit_price_minor as bigint) as min_unit_price_minor,
-    cast(l.max_unit_price_minor as bigint) as max_unit_price_minor
+    l.minor_unit_exponent,
+    l.gives_money,
+    l.orders_placed,
+    l.orders_recognised,
+    l.orders_cancelled,
+    l.buyers,
+    l.guest_orders,
+    l.lines_without_price,
+    l.units,
+    l.units_cancelled,
+    l.gross_minor,
+    l.item_discount_minor,
+    l.order_discount_minor,
+    l.net_revenue_minor,
+    l.cancelled_gross_minor,
+    l.units_refunded,
+    l.refunded_minor,
+    l.min_unit_price_minor,
+    l.max_unit_price_minor
 from core.product_days as l
-inner join days as d
-    on d.source = l.source and d.account = l.account and d.order_date = l.order_date and d.currency = l.currency
 union all
 select
-    d.source,
-    d.account,
-    d.order_date,
-    d.currency,
+    r.source,
+    r.account,
+    r.order_date,
+    r.currency,
     'not_on_lines' as kind,
     '(lines not known)' as product_key,
     cast(null as varchar) as product_name,
-    d.minor_unit_exponent,
-    d.gives_money,
-    cast(d.orders_placed as bigint) as orders_placed,
-    cast(d.orders_recognised as bigint) as orders_recognised,
-    case when d.gives_money then cast(d.orders_cancelled as bigint) end as orders_cancelled,
-    cast(d.buyers as bigint) as buyers,
-    cast(d.guest_orders as bigint) as guest_orders,
-    case when d.gives_money then cast(0 as bigint) end as lines_without_price,
+    r.minor_unit_exponent,
+    r.gives_money,
+    r.orders_placed,
+    r.orders_recognised,
+    r.orders_cancelled,
+    r.buyers,
+    r.guest_orders,
+    case when r.gives_money then cast(0 as bigint) end as lines_without_price,
     cast(null as decimal(28, 4)) as units,
     cast(null as decimal(28, 4)) as units_cancelled,
-    case when d.gives_money then cast(d.gross_minor - coalesce(s.gross_minor, 0) as bigint) end as gross_minor,
-    case when d.gives_money then cast(d.item_discount_minor - coalesce(s.item_discount_minor, 0) as bigint) end as item_discount_minor,
-    case when d.gives_money then cast(d.order_discount_minor - coalesce(s.order_discount_minor, 0) as bigint) end as order_discount_minor,
-    case when d.gives_money then cast(d.net_revenue_minor - coalesce(s.net_revenue_minor, 0) as bigint) end as net_revenue_minor,
-    case when d.gives_money then cast(d.cancelled_gross_minor - coalesce(s.cancelled_gross_minor, 0) as bigint) end as cancelled_gross_minor,
+    r.gross_minor,
+    r.item_discount_minor,
+    r.order_discount_minor,
+    r.net_revenue_minor,
+    r.cancelled_gross_minor,
     cast(null as decimal(28, 4)) as units_refunded,
     cast(null as bigint) as refunded_minor,
     cast(null as bigint) as min_unit_price_minor,
     cast(null as bigint) as max_unit_price_minor
-from days as d
-left join (
-    select
-        l.source,
-        l.account,
-        l.order_date,
-        l.currency,
-        sum(l.gross_minor) as gross_minor,
-        sum(l.item_discount_minor) as item_discount_minor,
-        sum(l.order_discount_minor) as order_discount_minor,
-        sum(l.net_revenue_minor) as net_revenue_minor,
-        sum(l.cancelled_gross_minor) as cancelled_gross_minor
-    from core.product_days as l
-    group by l.source, l.account, l.order_date, l.currency
-) as s
-    on s.source = d.source and s.account = d.account and s.order_date = d.order_date and s.currency = d.currency
+from core.line_remainders as r

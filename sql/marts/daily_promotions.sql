@@ -4,7 +4,7 @@ description: >
   discounts on orders without an incentive that stands. So the discounts of a day and currency add up
   to those of marts.daily_discounts. Orders known from a file show no incentives until they are read.
 grain: [source, account, order_date, promotion_key, currency]
-refresh_key: order_date
+materialized: view
 columns:
   source: Kind of API.
   account: Configured account.
@@ -43,30 +43,22 @@ select
     p.account,
     p.order_date,
     p.promotion_key,
-    max(p.kind) as kind,
-    max(p.promotion_id) as promotion_id,
-    max(p.campaign_id) as campaign_id,
+    p.kind,
+    p.promotion_id,
+    p.campaign_id,
     p.currency,
-    cast(max(p.minor_unit_exponent) as integer) as minor_unit_exponent,
-    cast(count(*) as bigint) as redemptions,
-    cast(count(*) filter (where p.is_rolled_back) as bigint) as rollbacks,
-    cast(count(*) filter (where not p.is_rolled_back) as bigint) as net_redemptions,
-    cast(count(*) filter (where p.promotion_rank = 1) as bigint) as orders,
-    cast(count(*) filter (where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back) as bigint) as orders_recognised,
-    cast(count(distinct p.customer_key) filter (where p.is_recognised and not p.is_rolled_back) as bigint) as customers,
-    cast(count(*) filter (
-        where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back and p.is_first_order
-    ) as bigint) as new_customers,
-    cast(sum(p.attributed_discount_minor) filter (where p.is_recognised) as bigint) as discount_minor,
-    cast(coalesce(sum(p.order_gross_minor) filter (
-        where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back
-    ), 0) as bigint) as gross_revenue_minor,
-    cast(coalesce(sum(p.order_net_minor) filter (
-        where p.promotion_rank = 1 and p.is_recognised and not p.is_rolled_back
-    ), 0) as bigint) as net_revenue_minor
-from core.promotion_orders as p
-where not p.is_test
-group by p.source, p.account, p.order_date, p.promotion_key, p.currency
+    p.minor_unit_exponent,
+    p.redemptions,
+    p.rollbacks,
+    p.net_redemptions,
+    p.orders,
+    p.orders_recognised,
+    p.customers,
+    p.new_customers,
+    p.discount_minor,
+    p.gross_revenue_minor,
+    p.net_revenue_minor
+from core.promotion_days as p
 union all
 select
     u.source,
@@ -77,43 +69,15 @@ select
     cast(null as varchar) as promotion_id,
     cast(null as varchar) as campaign_id,
     u.currency,
-    cast(max(u.minor_unit_exponent) as integer) as minor_unit_exponent,
+    u.minor_unit_exponent,
     cast(0 as bigint) as redemptions,
     cast(0 as bigint) as rollbacks,
     cast(0 as bigint) as net_redemptions,
-    cast(count(*) filter (where u.remainder_minor > 0) as bigint) as orders,
-    cast(count(*) filter (where u.remainder_minor > 0) as bigint) as orders_recognised,
-    cast(count(distinct u.customer_key) filter (where u.remainder_minor > 0) as bigint) as customers,
-    cast(count(*) filter (where u.remainder_minor > 0 and u.is_first_order) as bigint) as new_customers,
-    cast(sum(u.remainder_minor) as bigint) as discount_minor,
-    cast(coalesce(sum(u.gross_minor) filter (where u.remainder_minor > 0), 0) as bigint) as gross_revenue_minor,
-    cast(coalesce(sum(u.net_minor) filter (where u.remainder_minor > 0), 0) as bigint) as net_revenue_minor
-from (
-    select
-        o.source,
-        o.account,
-        o.order_date,
-        o.currency,
-        o.minor_unit_exponent,
-        o.customer_key,
-        o.gross_minor,
-        o.net_minor,
-        c.is_first_order,
-        o.total_discount_minor - coalesce(a.attributed_minor, 0) as remainder_minor
-    from core.orders as o
-    left join (
-        select
-            p.source,
-            p.account,
-            p.order_date,
-            p.order_id,
-            sum(p.attributed_discount_minor) as attributed_minor
-        from core.promotion_orders as p
-        group by p.source, p.account, p.order_date, p.order_id
-    ) as a
-        on a.source = o.source and a.account = o.account and a.order_date = o.order_date and a.order_id = o.order_id
-    left join core.customer_orders as c
-        on c.source = o.source and c.account = o.account and c.order_id = o.order_id
-    where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money
-) as u
-group by u.source, u.account, u.order_date, u.currency
+    u.orders,
+    u.orders as orders_recognised,
+    u.customers,
+    u.new_customers,
+    u.discount_minor,
+    u.gross_revenue_minor,
+    u.net_revenue_minor
+from core.unattributed_days as u

@@ -103,7 +103,7 @@ from (
         cast(sum(d.refunded_minor) as bigint) as refunded_minor,
         min(d.min_unit_price_minor) as min_unit_price_minor,
         max(d.max_unit_price_minor) as max_unit_price_minor
-    from marts.daily_products as d
+    from core.product_days as d
     where d.kind = 'product'
     group by d.source, d.account, d.product_key, d.currency
 ) as p

@@ -215,6 +215,24 @@ def test_a_model_whose_file_is_gone_leaves_no_table(warehouse):
     assert {"table_name": "daily_summary"} not in names
 
 
+def test_a_model_may_become_a_view_and_a_table_again(warehouse, tmp_path):
+    text = warehouse.models["marts.daily_status"].path.read_text()
+    file = tmp_path / "daily_status.sql"
+    file.write_text(text.replace("refresh_key: order_date", "materialized: view"))
+    as_table = warehouse.models
+    as_view = as_table | {"marts.daily_status": parse_model(file, "marts")}
+    warehouse.land(order("a"))
+    warehouse.refresh()
+    before = warehouse.tables()
+
+    warehouse.models = as_view
+    warehouse.refresh()
+    assert len(warehouse.rows("from marts.daily_status")) == 1
+    warehouse.models = as_table
+    assert warehouse.refresh().restated == []
+    assert warehouse.tables() == before
+
+
 def test_comments_come_from_the_header(warehouse):
     warehouse.land(order("a"))
     warehouse.refresh()
