@@ -6,7 +6,7 @@ and cost follows what changed.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlglot import exp
 
@@ -36,6 +36,7 @@ def restrict_inputs(
         stale: Table with one column named like the key: the slices to rebuild.
     """
     tree = select.copy()
+    read_first: dict[str, exp.Select] = {}
     for table in list(tree.find_all(exp.Table)):
         name = f"{table.db}.{table.name}"
         if name not in tables:
@@ -44,7 +45,27 @@ def restrict_inputs(
         if name in versioned:
             condition += f" and {in_version_range(name)}"
         restricted = exp.select("*").from_(name).where(condition, dialect="duckdb")
-        table.replace(restricted.subquery(table.alias_or_name))
+        if versioned:
+            rows = f"slice_of_{name.replace('.', '_')}"
+            read_first[rows] = restricted
+            table.replace(exp.to_table(rows).as_(table.alias_or_name))
+        else:
+            table.replace(restricted.subquery(table.alias_or_name))
+    return _with(tree, read_first)
+
+
+def _with(tree: exp.Query, read_first: Mapping[str, exp.Select]) -> exp.Query:
+    """Put SELECTs before a query that DuckDB runs on their own.
+
+    They find few rows. Left among joins, a range of versions hides that: DuckDB then joins the
+    whole range first.
+    """
+    found = tree.ctes
+    tree.set("with_", None)
+    for name, select in read_first.items():
+        tree = tree.with_(name, as_=select, materialized=True, copy=False)
+    for cte in found:
+        tree = tree.with_(cte.alias, as_=cte.this, copy=False)
     return tree
 
 

@@ -19,10 +19,11 @@ columns:
   net_minor: Amount after discounts, minor units; NULL when the source does not say.
   order_seq: 1 for the customer's first recognised order in any currency, by (ordered_at, order_id).
   is_first_order: True for the first.
+  is_first_of_day: True for the customer's first recognised order of the business date in the currency.
   days_since_previous_order: Days between the business dates of the order before, in any currency, and this one; NULL for the first.
 checks:
   - unique: [source, account, order_id]
-  - not_null: [customer_key, order_seq]
+  - not_null: [customer_key, order_seq, is_first_of_day]
   - formula: {name: only_the_first_has_none_before, holds: "(days_since_previous_order is null) = is_first_order"}
 */
 select
@@ -40,6 +41,7 @@ select
     o.net_minor,
     o.order_seq,
     o.order_seq = 1 as is_first_order,
+    o.seq_of_day = 1 as is_first_of_day,
     case
         -- A bare date stands for its midnight, UTC, and may so come before a time of the day before.
         when o.previous_date > o.order_date then cast(0 as bigint)
@@ -62,6 +64,9 @@ from (
         cast(row_number() over (
             partition by c.source, c.account, c.customer_key order by c.ordered_at, c.order_id
         ) as bigint) as order_seq,
+        row_number() over (
+            partition by c.source, c.account, c.customer_key, c.order_date, c.currency order by c.ordered_at, c.order_id
+        ) as seq_of_day,
         lag(c.order_date) over (
             partition by c.source, c.account, c.customer_key order by c.ordered_at, c.order_id
         ) as previous_date

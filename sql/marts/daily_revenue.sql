@@ -149,7 +149,7 @@ select
             then cast(coalesce(sum(o.units) filter (where o.is_recognised), 0) as decimal(28, 4))
     end as units,
     cast(count(*) filter (where o.is_recognised and o.units is null) as bigint) as orders_without_items,
-    cast(count(distinct o.customer_key) filter (where o.is_recognised) as bigint) as customers,
+    cast(count(*) filter (where o.is_recognised and o.is_first_of_day) as bigint) as customers,
     cast(count(*) filter (where o.is_recognised and o.is_first_order) as bigint) as new_customer_orders,
     cast(count(*) filter (where o.is_recognised and not o.is_first_order) as bigint) as returning_customer_orders,
     cast(count(*) filter (where o.is_recognised and o.customer_key is null) as bigint) as guest_orders,
@@ -187,6 +187,7 @@ from (
         c.refunded_net_minor,
         c.units,
         s.is_first_order,
+        s.is_first_of_day,
         row_number() over (
             partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
             order by c.net_minor

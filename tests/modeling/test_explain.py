@@ -29,7 +29,6 @@ NO_SUMS = {
     "average_discount_minor",
     "average_order_gross_minor",
     "average_order_net_minor",
-    "customers",
     "median_order_net_minor",
     "orders_of_day",
     "p90_order_net_minor",
