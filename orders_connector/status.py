@@ -20,7 +20,7 @@ from orders_connector.landing.coverage import coverage_of, gaps_in
 from orders_connector.sources.base import Window
 from orders_connector.sources.registry import source_of
 from orders_connector.warehouse.configured import warehouse_connection
-from orders_connector.warehouse.database import count_rows
+from orders_connector.warehouse.database import begin_session, count_rows
 
 __all__ = [
     "FRESH_FOR",
@@ -301,7 +301,7 @@ def published_copy(path: Path) -> PublishedCopy | None:
     if not path.exists():
         return None
     with duckdb.connect(str(path), read_only=True) as con:
-        con.execute("set TimeZone = 'UTC'")
+        begin_session(con)
         ((published_at, load_id, data_through),) = con.execute(
             "select published_at, load_id, data_through from meta.publication"
         ).fetchall()

@@ -17,6 +17,7 @@ from orders_connector.config import Settings
 from orders_connector.dashboard.serving import dashboard_path
 from orders_connector.errors import OrdersConnectorError
 from orders_connector.status import AccountStatus, Comparison, Status
+from orders_connector.warehouse.database import begin_session
 
 __all__ = ["Night", "say_figures", "say_licenses", "say_next", "say_night", "say_restated"]
 
@@ -202,4 +203,5 @@ def _number(count: int | None) -> str:
 
 def _ask(published: Path, query: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(published), read_only=True) as con:
+        begin_session(con)
         return con.execute(query).fetchall()

@@ -11,6 +11,7 @@ import duckdb
 
 from orders_connector.cli.terminal import print_json, say, table
 from orders_connector.errors import QueryRejected, WarehouseError
+from orders_connector.warehouse.database import begin_session
 
 __all__ = ["query"]
 
@@ -42,7 +43,7 @@ def query(published: Path, statement: str, form: str, limit: int | None) -> None
     with duckdb.connect(
         str(published), read_only=True, config={"enable_external_access": "false"}
     ) as con:
-        con.execute("set TimeZone = 'UTC'")
+        begin_session(con)
         _refuse_all_but_one_select(con, statement)
         try:
             cursor = con.execute(statement)

@@ -20,6 +20,7 @@ from orders_connector.budget import Allowance
 from orders_connector.errors import WarehouseError
 from orders_connector.modeling.metrics import Contract
 from orders_connector.status import FRESH_FOR
+from orders_connector.warehouse.database import begin_session
 
 __all__ = ["read_cube"]
 
@@ -168,7 +169,7 @@ def read_cube(
         )
     try:
         with duckdb.connect(str(published), read_only=True) as con:
-            con.execute("set TimeZone = 'UTC'")
+            begin_session(con)
             return _cube(con, contracts, budgets)
     except duckdb.CatalogException as error:
         raise WarehouseError(

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from orders_connector.landing.spool import SCHEMA
 from orders_connector.sources.base import PayloadContract
+from orders_connector.warehouse.database import plan_without
 
 __all__ = ["EXPORT", "GONE", "Landed", "land", "land_gone", "land_rows"]
 
@@ -206,9 +207,9 @@ def _run(
     """
     if given.open_pages:
         con.register("pages", pa.RecordBatchReader.from_batches(SCHEMA, given.open_pages()))
-    con.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
+    plan_without(con, "join_order", "build_side_probe_side")
     rows = con.execute(sql, parameters).fetchall()
-    con.execute("reset disabled_optimizers")
+    plan_without(con)
     if given.open_pages:
         con.unregister("pages")
     return int(rows[0][0])

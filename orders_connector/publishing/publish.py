@@ -21,6 +21,7 @@ from orders_connector.publishing.live import live_path, show_live
 from orders_connector.publishing.parquet import export_parquet
 from orders_connector.publishing.personal import TIERS, PersonalData
 from orders_connector.publishing.versions import MANIFEST, Versions, digest_of, only_publisher
+from orders_connector.warehouse.database import begin_session
 
 __all__ = ["KeptVersion", "Published", "go_back", "kept_versions", "publish"]
 
@@ -209,7 +210,7 @@ def _export(
         "select current_setting('memory_limit'), current_setting('threads')"
     ).fetchall()
     with duckdb.connect(str(copy), read_only=True) as reader:
-        reader.execute("set TimeZone = 'UTC'")
+        begin_session(reader)
         reader.execute(f"set memory_limit = '{limits[0][0]}'")
         reader.execute(f"set threads = {limits[0][1]}")
         reader.execute(f"set temp_directory = '{_escaped(draft / 'spilled')}'")
