@@ -24,7 +24,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from orders_connector.modeling.fast_json import for_duckdb
-from orders_connector.modeling.model import RAW_TABLE, SETTINGS_TABLES, Model
+from orders_connector.modeling.model import BUSINESS_DATE, RAW_TABLE, SETTINGS_TABLES, Model
 from orders_connector.modeling.slices import restrict_inputs
 
 BUILT_AT = "built_at"
@@ -67,7 +67,12 @@ def write_project(
         "path": str(warehouse),
         "schema": "main",
         "threads": threads,
-        "settings": {"threads": threads, "memory_limit": memory_limit, "TimeZone": "UTC"},
+        "settings": {
+            "threads": threads,
+            "memory_limit": memory_limit,
+            "TimeZone": "UTC",
+            "disabled_optimizers": "projection_pullup",
+        },
     }
     inputs = {table for model in models.values() for table in model.inputs - models.keys()}
     schemas: dict[str, list[dict[str, str]]] = {}
@@ -92,8 +97,9 @@ def _view(model: Model, models: Mapping[str, Model]) -> str:
 
 
 def _table(model: Model, models: Mapping[str, Model], by_hand: bool) -> str:
-    # dbt has no way to count on, so what we count on is counted again month by month.
-    key = "order_month" if model.header.counted_by else str(model.refresh_key)
+    # dbt has no way to count on, so what we count on is counted again by day or month.
+    periods = (column for column in (BUSINESS_DATE, "order_month") if column in model.columns)
+    key = next(periods) if model.header.counted_by else str(model.refresh_key)
     select = for_duckdb(model.inlined)
     carrying = {
         table
