@@ -1,12 +1,14 @@
-"""Models that count: each row says how often something is the case, over all orders.
+"""Models that count: each row says how often something is the case, or how much, over all orders.
 
 Such a table follows its input without being read again: what the changed orders counted before is
-taken off, and what they count now is added. That is exact for counts alone: a sum of unknown
-amounts is unknown, and a distinct or largest value cannot be taken off.
+taken off, and what they count now is added. That is exact for counts, and for sums of whole or
+decimal numbers that are 0 where nothing is known: a sum of unknown amounts alone is unknown, and a
+distinct or largest value cannot be taken off.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ from sqlglot import exp
 
 from orders_connector.modeling.keys import Carrier, why_not_in_slices
 
-__all__ = ["Counts", "counts_of", "read_from", "why_not_counted"]
+__all__ = ["Counts", "counts_of", "is_exact", "read_from", "summed", "why_not_counted"]
 
 
 class Counts(NamedTuple):
@@ -22,13 +24,15 @@ class Counts(NamedTuple):
 
     Attributes:
         groups: Columns that name a row.
-        counts: All others.
+        counts: All others, with the type of each.
         rows: The one of them that counts every row, and so says when a group is empty.
+        sums: What is added up by each of them that is a sum.
     """
 
     groups: tuple[str, ...]
-    counts: tuple[str, ...]
+    counts: dict[str, str]
     rows: str
+    sums: dict[str, exp.Expr]
 
 
 def counts_of(select: exp.Query) -> Counts | None:
@@ -39,27 +43,43 @@ def counts_of(select: exp.Query) -> Counts | None:
     if group is None or any(value for name, value in group.args.items() if name != "expressions"):
         return None
     grouped = {part.sql() for part in group.expressions}
-    groups, counts, rows = [], [], None
+    groups, counts, sums, rows = [], {}, {}, None
     for projection in select.selects:
         what, name = projection.unalias(), projection.alias_or_name
         if what.sql() in grouped:
             groups.append(name)
             continue
+        kind = what.to.sql(dialect="duckdb") if isinstance(what, exp.Cast) else "BIGINT"
         counted = what.this if isinstance(what, exp.Cast) else what
-        if isinstance(counted, exp.Filter):
-            counted = counted.this
-        elif _is_count(counted):
-            rows = name
-        if not _is_count(counted):
+        if _is_count(counted):
+            if isinstance(counted.this, exp.Star):
+                rows = name
+        elif (summed := _summed(counted)) and isinstance(what, exp.Cast):
+            sums[name] = summed
+        else:
             return None
-        counts.append(name)
+        counts[name] = kind
     if rows is None or len(groups) != len(grouped):
         return None
-    return Counts(tuple(groups), tuple(counts), rows)
+    return Counts(tuple(groups), counts, rows, sums)
 
 
 def _is_count(expression: exp.Expr) -> bool:
-    return isinstance(expression, exp.Count) and isinstance(expression.this, exp.Star)
+    counted = expression.this if isinstance(expression, exp.Filter) else expression
+    return isinstance(counted, exp.Count) and not isinstance(counted.this, exp.Distinct)
+
+
+def _summed(expression: exp.Expr) -> exp.Expr | None:
+    """Return what a sum adds up that is 0 where nothing is known; None for all else."""
+    match expression:
+        case (
+            exp.Coalesce(this=exp.Filter(this=exp.Sum() as found))
+            | exp.Coalesce(this=exp.Sum() as found)
+        ):
+            zero = [part.sql() for part in expression.expressions] == ["0"]
+            return found.this if zero and not isinstance(found.this, exp.Distinct) else None
+        case _:
+            return None
 
 
 def why_not_counted(select: exp.Query, key: str, carriers: Mapping[str, Carrier]) -> str | None:
@@ -72,9 +92,9 @@ def why_not_counted(select: exp.Query, key: str, carriers: Mapping[str, Carrier]
     """
     if counts_of(select) is None:
         return (
-            "beside the columns that it is grouped by, the SELECT may have count(*), with or "
-            "without a filter, and one of them without. Count in this model, and do the rest in "
-            "another one that reads it"
+            "beside the columns that it is grouped by, the SELECT may have count(...) and "
+            "cast(coalesce(sum(...), 0) as ...), with or without a filter, and one count(*) "
+            "without. Count in this model, and do the rest in another one that reads it"
         )
     # Counts of single orders add up to those of all when no row that is counted is of two orders.
     single = select.copy()
@@ -83,6 +103,28 @@ def why_not_counted(select: exp.Query, key: str, carriers: Mapping[str, Carrier]
     single.select(exp.column(key, table=source), copy=False)
     single.group_by(exp.column(key, table=source), copy=False)
     return why_not_in_slices(single, key, carriers)
+
+
+def summed(select: exp.Query) -> exp.Query | None:
+    """Return what the sums of a counting SELECT add up, row by row; None when it has none."""
+    counts = counts_of(select)
+    if counts is None or not counts.sums:
+        return None
+    rows = select.copy()
+    assert isinstance(rows, exp.Select)  # noqa: S101 - `counts_of` takes no other
+    rows.set("group", None)
+    return rows.select(
+        *(exp.alias_(added, name) for name, added in counts.sums.items()), append=False, copy=False
+    )
+
+
+def is_exact(kind: str, total: str) -> bool:
+    """Say whether a total of type `total` is exact for numbers of type `kind` (DuckDB's names)."""
+    if kind in ("DOUBLE", "FLOAT"):
+        return False
+    scales = [re.findall(r"^DECIMAL\(\d+, ?(\d+)\)$", name) for name in (kind, total)]
+    numbers, totals = (int(scale[0]) if scale else 0 for scale in scales)
+    return numbers <= totals
 
 
 def read_from(select: exp.Query, table: str, other: str) -> exp.Query:

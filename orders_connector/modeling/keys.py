@@ -17,11 +17,11 @@ from typing import NamedTuple, cast
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
 
+from orders_connector.modeling.model import ORDER, VERSION
+
 __all__ = ["Carrier", "columns_read", "copied_columns", "why_not_in_slices"]
 
 IDENTITY = ("source", "account", "order_id")
-VERSION = "version_id"
-ORDER = "order_key"
 # Aggregates that return one of the values they see, so what is the same in a group stays.
 PICKS = (exp.Max, exp.Min, exp.AnyValue)
 NEITHER_CROSSES = "a slice is rebuilt from its own rows alone"

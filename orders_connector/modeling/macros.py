@@ -12,14 +12,13 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
-import sqlglot
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlglot import exp
 
 from orders_connector.errors import ModelError
 from orders_connector.modeling.header import read_header
 from orders_connector.modeling.model import model_directory
+from orders_connector.modeling.remembered import Facts, recall, remember
 
 __all__ = ["Macro", "create_macros", "load_macros"]
 
@@ -53,25 +52,44 @@ def load_macros() -> tuple[Macro, ...]:
         ModelError: a file is wrong.
     """
     folder = model_directory() / "macros"
-    found = [
-        _read(path, f"{schema}.{path.stem}")
+    files = [
+        (f"{schema}.{path.stem}", path, path.read_text(encoding="utf-8"))
         for schema in ("core", "marts")
         for path in sorted((folder / schema).glob("*.sql"))
     ]
+    texts = tuple(("macro", name, text) for name, _, text in files)
+    noted = recall(texts)
+    found = [_read(path, name, text, noted.get(name)) for name, path, text in files]
+    if not noted:
+        remember(texts, {macro.name: _facts(macro) for macro in found})
     return tuple(found)
 
 
-def _read(path: Path, name: str) -> Macro:
-    head, _, sql = path.read_text(encoding="utf-8").removeprefix("/*").partition("*/")
+def _read(path: Path, name: str, text: str, facts: Facts | None) -> Macro:
+    head, _, sql = text.removeprefix("/*").partition("*/")
     try:
         header = MacroHeader.model_validate(read_header(head))
-        select = sqlglot.parse_one(sql, read="duckdb")
-    except (yaml.YAMLError, ValidationError, sqlglot.ParseError) as error:
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ModelError(f"{path.name}: the macro cannot be read: {error}") from error
+    inputs = facts.inputs if facts else _inputs_of(path, sql, header)
+    return Macro(name, path, header, sql.strip(), inputs)
+
+
+def _inputs_of(path: Path, sql: str, header: MacroHeader) -> frozenset[str]:
+    # Imported where something is parsed, as in `model.py`.
+    from sqlglot import ParseError, exp, parse_one
+
+    try:
+        select = parse_one(sql, read="duckdb")
+    except ParseError as error:
         raise ModelError(f"{path.name}: the macro cannot be read: {error}") from error
     if not isinstance(select, exp.Query) or select.named_selects != list(header.columns):
         raise ModelError(f"{path.name}: header and SELECT name different columns")
-    inputs = frozenset(f"{t.db}.{t.this.name}" for t in select.find_all(exp.Table))
-    return Macro(name, path, header, sql.strip(), inputs)
+    return frozenset(f"{t.db}.{t.this.name}" for t in select.find_all(exp.Table))
+
+
+def _facts(macro: Macro) -> Facts:
+    return Facts(columns=tuple(macro.header.columns), inputs=macro.inputs)
 
 
 def create_macros(con: duckdb.DuckDBPyConnection, models: Container[str]) -> None:

@@ -5,6 +5,9 @@ refresh key, what each column means and what must hold. Dependencies are read fr
 
 A model may read views. It is refreshed as if the SELECT of each view stood in its place: what it
 depends on are the tables behind them.
+
+sqlglot is imported where something is parsed. Most runs parse nothing, because what parsing told is
+remembered, and importing it takes as long as some refreshes.
 """
 
 from __future__ import annotations
@@ -17,18 +20,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import sqlglot
 import yaml
 from pydantic import ValidationError
-from sqlglot import exp
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling.counts import why_not_counted
 from orders_connector.modeling.header import Header, read_header
-from orders_connector.modeling.keys import Carrier, columns_read, copied_columns, why_not_in_slices
 from orders_connector.modeling.remembered import Facts, recall, remember
-from orders_connector.modeling.views import inline_views
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from orders_connector.modeling.keys import Carrier
 
 __all__ = [
     "Model",
@@ -43,12 +47,10 @@ RAW_TABLE = "raw.order_payloads"
 # Keys that the refresh knows: of marts by day, and of an order.
 BUSINESS_DATE = "order_date"
 ORDER = "order_key"
+VERSION = "version_id"
 # What a model may read besides models. Settings tables have no slices: when they change, their
 # readers are rebuilt.
-RAW_COLUMNS = {"version_id", "order_key"}
-RAW_CARRIER = Carrier(
-    columns=("version_id", "order_key", "source", "account", "order_id"), grain=("version_id",)
-)
+RAW_COLUMNS = {VERSION, ORDER}
 SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies", "ops.customer_map"}
 # State of operations, which changes without a refresh: only a view is never behind it.
 STATE_TABLES = {
@@ -89,6 +91,8 @@ class Model:
     @cached_property
     def inlined(self) -> exp.Query:
         """The SELECT over tables alone: with the SELECT of each view in the view's place."""
+        from orders_connector.modeling.views import inline_views
+
         return inline_views(self.select, {view.name: view.inlined for view in self.views})
 
     @property
@@ -119,7 +123,11 @@ class Model:
     @cached_property
     def reads(self) -> Mapping[str, frozenset[str] | None]:
         """Columns that the SELECT names of each of `tables`; None where it may be any."""
-        return self.facts.reads if self.facts else columns_read(self.inlined)
+        if self.facts:
+            return self.facts.reads
+        from orders_connector.modeling.keys import columns_read
+
+        return columns_read(self.inlined)
 
     @cached_property
     def tells_of_runs(self) -> bool:
@@ -131,6 +139,8 @@ class Model:
         """Sources whose rows of the raw log the SELECT looks at; None when it looks at all."""
         if self.facts:
             return self.facts.raw_sources
+        from sqlglot import exp
+
         raw = [table for table in self.inlined.find_all(exp.Table) if _name_of(table) == RAW_TABLE]
         found = [_source_of(table) for table in raw]
         return frozenset(source for source in found if source) if all(found) else None
@@ -145,7 +155,9 @@ class Model:
         """Changes with the SELECT, its views or the way it is refreshed; comments do not count."""
         if self.facts:
             return self.facts.code_version
-        tokens = [f"{t.token_type}{t.text}" for t in sqlglot.tokenize(self.sql, read="duckdb")]
+        from sqlglot import tokenize
+
+        tokens = [f"{t.token_type}{t.text}" for t in tokenize(self.sql, read="duckdb")]
         views = [view.code_version for view in self.views]
         text = "|".join([*tokens, *views, str(self.refresh_key), self.header.materialized])
         text += f"|{self.header.counted_by}" if self.header.counted_by else ""
@@ -153,6 +165,8 @@ class Model:
 
 
 def _tables_of(select: exp.Query) -> frozenset[str]:
+    from sqlglot import exp
+
     return frozenset(_name_of(table) for table in select.find_all(exp.Table) if table.db)
 
 
@@ -162,6 +176,8 @@ def _name_of(table: exp.Table) -> str:
 
 def _source_of(table: exp.Table) -> str | None:
     """Return the text of a condition `source = '...'` that every row of `table` has to meet."""
+    from sqlglot import exp
+
     select = table.parent_select
     where = select.args.get("where") if select else None
     if where is None:
@@ -215,8 +231,6 @@ def parse_model(
     if facts is None:
         try:
             _refuse_disagreement(model)
-        except sqlglot.ParseError as error:
-            raise ModelError(f"{path.name}: the SQL does not parse: {error}") from error
         except ValueError as error:
             raise ModelError(f"{path.name}: {error}") from error
     return model
@@ -224,7 +238,12 @@ def parse_model(
 
 @lru_cache(maxsize=512)
 def _select_of(sql: str) -> exp.Query:
-    statements = sqlglot.parse(sql, read="duckdb")
+    from sqlglot import ParseError, exp, parse
+
+    try:
+        statements = parse(sql, read="duckdb")
+    except ParseError as error:
+        raise ValueError(f"the SQL does not parse: {error}") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise ValueError("a model is exactly one SELECT")
     return statements[0]
@@ -411,6 +430,8 @@ def _refuse_unknown_partners(model: Model, models: dict[str, Model]) -> None:
 def _why_not_counted(
     model: Model, models: Iterable[Model], carriers: dict[str, Carrier]
 ) -> str | None:
+    from orders_connector.modeling.counts import why_not_counted
+
     key = model.header.counted_by
     if key is None:
         return None
@@ -424,7 +445,10 @@ def _why_not_counted(
 
 def _refuse_wrong_keys(models: Collection[Model]) -> None:
     """Refuse a model whose slices would depend on other slices; upstream first."""
-    carriers = {RAW_TABLE: RAW_CARRIER}
+    from orders_connector.modeling.keys import Carrier, copied_columns, why_not_in_slices
+
+    raw = (VERSION, ORDER, "source", "account", "order_id")
+    carriers = {RAW_TABLE: Carrier(columns=raw, grain=(VERSION,))}
     for model in models:
         if model.is_view:
             continue

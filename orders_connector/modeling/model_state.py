@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -12,7 +13,6 @@ import duckdb
 
 from orders_connector.modeling.model import SETTINGS_TABLES, Model
 from orders_connector.modeling.remembered import code_of_models
-from orders_connector.modeling.statements import slice_sql
 
 __all__ = ["ModelState"]
 
@@ -25,14 +25,14 @@ class _Built:
         code: Fingerprint of the SELECT and of the settings that it reads.
         files: Fingerprint of the files, comments included.
         seen: Highest version_id of the raw log that was there.
-        slices_of, slices: The SELECT over stale slices, and what it was written from.
+        sql_of, sql: The statements that refresh it as a JSON list, and what they were made from.
     """
 
     code: str
     files: str
     seen: int = 0
-    slices_of: str | None = None
-    slices: str | None = None
+    sql_of: str | None = None
+    sql: str | None = None
 
 
 class ModelState:
@@ -75,26 +75,33 @@ class ModelState:
         built.code, built.files = self._code_version(model), _file_version(model)
         return is_new
 
-    def slice_sql(
-        self, model: Model, tables: frozenset[str], versioned: frozenset[str], stale: str
-    ) -> str:
-        """Return the SELECT over stale slices, as it was written for an earlier refresh.
+    def sql(
+        self, model: Model, of: Iterable[Collection[str]], write: Callable[[], list[str]]
+    ) -> list[str]:
+        """Return the statements that refresh a model, as they were written for an earlier refresh.
 
         Parsing a SELECT and writing it anew takes longer than many a slice.
+
+        Args:
+            model: A table.
+            of: What they are made from beside the model.
+            write: Writes them.
         """
-        parts = [code_of_models(), self._code(model), *sorted(tables), "", *sorted(versioned)]
-        signature = sha256("|".join(parts).encode()).hexdigest()[:16]
+        found = ["|".join(sorted(part)) for part in of]
+        parts = [code_of_models(), self._code(model), *found]
+        signature = sha256("||".join(parts).encode()).hexdigest()[:16]
         built = self._built[model.name]
-        if built.slices is None or built.slices_of != signature:
-            built.slices_of = signature
-            built.slices = slice_sql(model, tables, versioned, stale)
-        return built.slices
+        if built.sql is None or built.sql_of != signature:
+            built.sql_of = signature
+            built.sql = json.dumps(write())
+        statements: list[str] = json.loads(built.sql)
+        return statements
 
     def write(self, models: Mapping[str, Model], seen: int) -> None:
         """Keep what these models were built from, with the raw log up to version_id `seen`."""
         now = datetime.now(UTC)
         rows = [
-            (name, built.code, built.files, seen, now, built.slices_of, built.slices)
+            (name, built.code, built.files, seen, now, built.sql_of, built.sql)
             for name, built in self._built.items()
             if name in models
         ]

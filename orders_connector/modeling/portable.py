@@ -35,8 +35,8 @@ REFUSED_FUNCTIONS = {
     "json_valid": "landing keeps invalid JSON out of the models",
     "len": "use array_length for lists, length for text",
     "now": "the run's time comes in as data",
-    "quantile_cont": "use row_number for an exact rank",
-    "quantile_disc": "use row_number for an exact rank",
+    "quantile_cont": "take the place of its rank in list_sort(array_agg(x))",
+    "quantile_disc": "take the place of its rank in list_sort(array_agg(x))",
     "random": "a model gives the same rows each time",
     "strptime": "use cast(text as timestamptz)",
     "timezone": "use `at time zone`",
@@ -89,9 +89,19 @@ def _nodes(select: exp.Expr) -> Iterator[str]:
     for distinct in select.find_all(exp.Distinct):
         if distinct.args.get("on"):
             yield "distinct on: use row_number in a subquery"
+    for bracket in select.find_all(exp.Bracket):
+        if not all(map(_is_place, bracket.expressions)):
+            yield f"{_sql(bracket)}: cast the place to integer; else it counts from 0 there"
     for null in select.find_all(exp.Null):
         if isinstance(null.parent, exp.Where | exp.Having | exp.And | exp.Or | exp.Not | exp.Alias):
             yield "bare null: give it a type, cast(null as ...)"
+
+
+def _is_place(index: exp.Expr) -> bool:
+    """Tell whether sqlglot can count a place from the start of the other engine's lists."""
+    typed = index.this if isinstance(index, exp.Add) else index
+    # A column may be the key of a map.
+    return isinstance(typed, exp.Cast) or isinstance(index, exp.Literal | exp.Column)
 
 
 def _joins(select: exp.Expr) -> Iterator[str]:

@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -26,7 +26,7 @@ KEPT = 100  # files: of own models while they are written, and of other installa
 
 @dataclass(frozen=True)
 class Facts:
-    """What parsing one model tells.
+    """What parsing one model tells, or one macro, of which only columns and inputs are asked.
 
     Attributes:
         columns: Output columns in the order of the SELECT.
@@ -39,10 +39,10 @@ class Facts:
 
     columns: tuple[str, ...]
     inputs: frozenset[str]
-    tables: frozenset[str]
-    reads: Mapping[str, frozenset[str] | None]
-    raw_sources: frozenset[str] | None
-    code_version: str
+    tables: frozenset[str] = frozenset()
+    reads: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    raw_sources: frozenset[str] | None = None
+    code_version: str = ""
 
 
 @cache

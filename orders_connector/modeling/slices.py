@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 
 from sqlglot import exp
 
-from orders_connector.modeling.keys import VERSION
+from orders_connector.modeling.version_range import in_version_range
 
-__all__ = ["in_version_range", "range_variables", "restrict_inputs", "rows_in"]
+__all__ = ["has_no_rows", "restrict_inputs"]
 
 
 def restrict_inputs(
@@ -22,6 +22,7 @@ def restrict_inputs(
     versioned: Collection[str],
     key: str,
     stale: str,
+    empty: Collection[str] = (),
 ) -> exp.Query:
     """Return a copy of `select` that sees only rows of `tables` whose `key` stands in `stale`.
 
@@ -30,12 +31,14 @@ def restrict_inputs(
         tables: Inputs that carry the key, as `schema.table`.
         versioned: Those of them to restrict to a range of version_id as well. Keys are hashes and
             lie all over a table; versions were landed together, so their range lets DuckDB skip
-            the blocks of the table that hold none. The range is read from the variables that
-            `range_variables` names.
+            the blocks of the table that hold none. The range is read from the variable that
+            `range_variable` names.
         key: The refresh key.
         stale: Table with one column named like the key: the slices to rebuild.
+        empty: Tables without a row, such as those of a source that is not loaded. What a UNION ALL
+            would take from them is left out: planning it costs more than a slice.
     """
-    tree = select.copy()
+    tree = _without(select.copy(), empty)
     read_first: dict[str, exp.Select] = {}
     for table in list(tree.find_all(exp.Table)):
         name = f"{table.db}.{table.name}"
@@ -54,6 +57,44 @@ def restrict_inputs(
     return _with(tree, read_first)
 
 
+def _without(tree: exp.Query, empty: Collection[str]) -> exp.Query:
+    for union in reversed(list(tree.find_all(exp.Union))):
+        left, right = union.left, union.right
+        same = left.named_selects == right.named_selects
+        if union.args.get("distinct") or union.args.get("with_") or not same:
+            continue
+        for side, other in ((right, left), (left, right)):
+            if has_no_rows(side, empty):
+                tree = other if union is tree else tree
+                union.replace(other)
+                break
+    return tree
+
+
+def has_no_rows(query: exp.Expr, empty: Collection[str]) -> bool:
+    """Tell whether a query surely has no rows while these tables have none."""
+    match query:
+        case exp.Table():
+            return f"{query.db}.{query.name}" in empty
+        case exp.Subquery():
+            return has_no_rows(query.this, empty)
+        case exp.Union():
+            return has_no_rows(query.left, empty) and has_no_rows(query.right, empty)
+        case exp.Select() if query.args.get("group") or not _is_total(query):
+            joins = query.args.get("joins") or []
+            inner = [join.this for join in joins if not join.side and join.kind != "ANTI"]
+            read = [query.args["from_"].this, *inner] if query.args.get("from_") else []
+            return any(has_no_rows(source, empty) for source in read)
+        case _:
+            return False
+
+
+def _is_total(select: exp.Select) -> bool:
+    """Tell whether a SELECT without GROUP BY is one row over all, which it has of no rows too."""
+    found = (part for projection in select.selects for part in projection.find_all(exp.AggFunc))
+    return any(not part.find_ancestor(exp.Window, exp.Subquery) for part in found)
+
+
 def _with(tree: exp.Query, read_first: Mapping[str, exp.Select]) -> exp.Query:
     """Put SELECTs before a query that DuckDB runs on their own.
 
@@ -67,24 +108,3 @@ def _with(tree: exp.Query, read_first: Mapping[str, exp.Select]) -> exp.Query:
     for cte in found:
         tree = tree.with_(cte.alias, as_=cte.this, copy=False)
     return tree
-
-
-def rows_in(table: str, condition: str) -> str:
-    """Return a condition that finds rows of `table` by its columns first, and reads them then.
-
-    DuckDB would read and unpack all columns of each block that may hold one of them. Not for the
-    inputs of a SELECT: what it makes of such a condition amid joins may need all memory.
-    """
-    return f"rowid in (select rowid from {table} where {condition})"
-
-
-def in_version_range(table: str) -> str:
-    """Return the condition that holds for the versions of `table` that `range_variables` span."""
-    low, high = range_variables(table)
-    return f"{VERSION} between getvariable('{low}') and getvariable('{high}')"
-
-
-def range_variables(table: str) -> tuple[str, str]:
-    """Return the names of the variables that hold the lowest and highest version_id to read."""
-    name = table.replace(".", "_")
-    return f"{name}_low", f"{name}_high"

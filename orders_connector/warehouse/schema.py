@@ -230,7 +230,7 @@ TABLES = {
             "input_version_id": ("bigint", "Newest raw version it contains."),
             "refreshed_at": ("timestamptz", "Last time rows were rebuilt."),
             "slice_version": ("varchar", "Fingerprint of what slice_sql was made of."),
-            "slice_sql": ("varchar", "The SELECT over stale slices, so that it is written once."),
+            "slice_sql": ("varchar", "What refreshes it, as JSON, so that it is written once."),
         },
     ),
     "ops.loads": (

@@ -20,7 +20,7 @@ columns:
   currency: ISO 4217 code.
   minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
   product_key: Product id, else SKU id, else name, else (unknown); what products are told apart by.
-  day_product: Business date and product in one text, without the product for what is none; slices of core.product_days, not identity.
+  day_product: Business date and product in one text; NULL for what is no product. Slices of core.product_days, not identity.
   product_id: Product id, as far as the line says.
   sku_id: SKU id, as far as the line says.
   product_name: Name as it stood on the line.
@@ -76,9 +76,9 @@ select
     s.currency,
     s.minor_unit_exponent,
     coalesce(s.product_id, s.sku_id, s.product_name, '(unknown)') as product_key,
-    cast(s.order_date as varchar) || case
-        when s.is_product then ' ' || coalesce(s.product_id, s.sku_id, s.product_name, '(unknown)')
-        else ''
+    case
+        when s.is_product
+            then cast(s.order_date as varchar) || ' ' || coalesce(s.product_id, s.sku_id, s.product_name, '(unknown)')
     end as day_product,
     s.product_id,
     s.sku_id,

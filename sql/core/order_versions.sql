@@ -15,6 +15,7 @@ columns:
   valid_from: When the source says the version came to be, UTC.
   valid_to: When the next known version came to be, or the order was found gone, UTC; NULL for the current one.
   is_current: True for the newest version of an order that is still there.
+  is_repeated: True when the order was read before with the same time and business date, such as once more after it was gone.
   order_date: Business date of this version.
   ordered_at: Time the order counted for in this version, UTC.
   status: Common status in this version; created, pending, quote, paid, fulfilled, cancelled, other or unknown.
@@ -38,7 +39,7 @@ columns:
   loaded_at: When it was landed, UTC.
 checks:
   - unique: [source, account, order_id, version_id]
-  - not_null: [order_id, version_id, valid_from, is_current]
+  - not_null: [order_id, version_id, valid_from, is_current, is_repeated]
   - formula: {name: no_version_ends_before_it_starts, holds: "valid_to is null or valid_to >= valid_from"}
   - formula: {name: net_is_gross_less_discounts, holds: "net_minor = gross_minor - total_discount_minor", severity: warn}
 */
@@ -52,6 +53,7 @@ select
     n.version_at as valid_from,
     case when n.next_at < n.version_at then n.version_at else n.next_at end as valid_to,
     n.next_at is null as is_current,
+    n.reading_no > 1 as is_repeated,
     n.order_date,
     n.ordered_at,
     n.status,
@@ -103,6 +105,10 @@ from (
         v.extraction_id,
         v.loaded_at,
         cast(row_number() over (partition by v.source, v.account, v.order_id order by v.version_at, v.version_id) as bigint) as version_no,
+        row_number() over (
+            partition by v.source, v.account, v.order_id, v.version_at, v.order_date, v.is_test, v.channel = 'gone'
+            order by v.version_id
+        ) as reading_no,
         -- That it is gone comes after all else, whatever the clocks say.
         lead(v.version_at) over (
             partition by v.source, v.account, v.order_id

@@ -1,18 +1,17 @@
 /*
 description: >
-  What the lines of orders say of each product per business date, test orders excluded; lines that are
-  no product are one row. marts.daily_products shows it, with what stands on no line beside it. Its
-  slices are finer than a day, so a changed order costs the lines of its products, not those of its day.
-grain: [source, account, order_date, currency, kind, product_key]
+  What the lines of orders say of each product per business date, test orders excluded. marts.daily_products
+  shows it, with what is no product beside it. Its slices are finer than a day, so a changed order costs
+  the lines of its products, not those of its day.
+grain: [source, account, order_date, currency, product_key]
 refresh_key: day_product
 columns:
-  day_product: Business date and product in one text, without the product for what is none; slices, not identity.
+  day_product: Business date and product in one text; slices, not identity.
   source: Kind of API.
   account: Configured account.
   order_date: Business date in the account's time zone.
   currency: ISO 4217 code.
-  kind: product, or other_line for lines that are no product.
-  product_key: What products are told apart by, as in core.order_items; (no product) for other lines.
+  product_key: What products are told apart by, as in core.order_items.
   product_name: Name as it stood on the lines; the last in the alphabet when there were several.
   minor_unit_exponent: Decimals of the currency's minor unit; NULL for an unknown currency.
   gives_money: False when the source knows no money; then every amount is NULL.
@@ -22,7 +21,7 @@ columns:
   buyers: Distinct known customers with such a recognised order.
   guest_orders: Recognised orders without a customer.
   lines_without_price: Recognised lines whose amount the source does not say; NULL where the source knows no money.
-  units: Units on recognised orders; NULL when no line says, and for what is no product.
+  units: Units on recognised orders; NULL when no line says.
   units_cancelled: Units on cancelled orders; NULL likewise and where the source knows no money.
   gross_minor: Amount of recognised lines before discounts, as far as it is said.
   item_discount_minor: Item-level discounts of these.
@@ -34,8 +33,8 @@ columns:
   min_unit_price_minor: Lowest price of one unit on recognised lines.
   max_unit_price_minor: Highest price of one unit on recognised lines.
 checks:
-  - unique: [source, account, order_date, currency, kind, product_key]
-  - not_null: [day_product, order_date, currency, kind, product_key, gives_money]
+  - unique: [source, account, order_date, currency, product_key]
+  - not_null: [day_product, order_date, currency, product_key, gives_money]
 */
 -- One row per order and product first: counting rows is much cheaper than counting distinct orders.
 with order_products as (
@@ -45,7 +44,6 @@ with order_products as (
         l.account,
         l.order_date,
         l.currency,
-        l.kind,
         l.product_key,
         l.order_id,
         bool_or(l.is_recognised) as is_recognised,
@@ -77,21 +75,20 @@ with order_products as (
             i.customer_key,
             i.minor_unit_exponent,
             i.gives_money,
-            case when i.is_product then 'product' else 'other_line' end as kind,
-            case when i.is_product then i.product_key else '(no product)' end as product_key,
-            case when i.is_product then i.product_name end as product_name,
-            case when i.is_product then i.quantity end as quantity,
-            case when i.is_product then i.quantity_refunded end as quantity_refunded,
-            case when i.is_product then i.unit_price_minor end as unit_price_minor,
+            i.product_key,
+            i.product_name,
+            i.quantity,
+            i.quantity_refunded,
+            i.unit_price_minor,
             i.gross_minor,
             i.discount_minor,
             i.order_discount_share_minor,
             i.net_revenue_minor,
             i.refunded_minor
         from core.order_items as i
-        where not i.is_test and not i.is_kit_component
+        where i.is_product and not i.is_test and not i.is_kit_component
     ) as l
-    group by l.day_product, l.source, l.account, l.order_date, l.currency, l.kind, l.product_key, l.order_id
+    group by l.day_product, l.source, l.account, l.order_date, l.currency, l.product_key, l.order_id
 )
 
 select
@@ -100,7 +97,6 @@ select
     r.account,
     r.order_date,
     r.currency,
-    r.kind,
     r.product_key,
     max(r.product_name) as product_name,
     cast(max(r.minor_unit_exponent) as integer) as minor_unit_exponent,
@@ -112,12 +108,11 @@ select
     cast(count(*) filter (where r.is_recognised and r.customer_key is null) as bigint) as guest_orders,
     case when bool_or(r.gives_money) then cast(sum(r.lines_without_price) as bigint) end as lines_without_price,
     case
-        when r.kind = 'product'
-            and (count(r.units) filter (where r.is_recognised) > 0 or count(*) filter (where r.is_recognised) = 0)
+        when count(r.units) filter (where r.is_recognised) > 0 or count(*) filter (where r.is_recognised) = 0
             then cast(coalesce(sum(r.units) filter (where r.is_recognised), 0) as decimal(28, 4))
     end as units,
     case
-        when r.kind = 'product' and bool_or(r.gives_money)
+        when bool_or(r.gives_money)
             and (count(r.units) filter (where r.is_cancelled) > 0 or count(*) filter (where r.is_cancelled) = 0)
             then cast(coalesce(sum(r.units) filter (where r.is_cancelled), 0) as decimal(28, 4))
     end as units_cancelled,
@@ -142,4 +137,4 @@ select
     min(r.min_unit_price_minor) filter (where r.is_recognised) as min_unit_price_minor,
     max(r.max_unit_price_minor) filter (where r.is_recognised) as max_unit_price_minor
 from order_products as r
-group by r.day_product, r.source, r.account, r.order_date, r.currency, r.kind, r.product_key
+group by r.day_product, r.source, r.account, r.order_date, r.currency, r.product_key

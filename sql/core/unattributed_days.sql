@@ -42,7 +42,7 @@ from (
         o.customer_key,
         o.gross_minor,
         o.net_minor,
-        c.is_first_order,
+        c.order_id is not null as is_first_order,
         o.total_discount_minor - coalesce(a.attributed_minor, 0) as remainder_minor
     from core.orders as o
     left join (
@@ -56,8 +56,16 @@ from (
         group by p.source, p.account, p.order_date, p.order_id
     ) as a
         on a.source = o.source and a.account = o.account and a.order_date = o.order_date and a.order_id = o.order_id
-    left join core.customer_orders as c
-        on c.source = o.source and c.account = o.account and c.order_id = o.order_id
+    left join (
+        select
+            f.source,
+            f.account,
+            f.order_date,
+            f.order_id
+        from core.customer_orders as f
+        where f.is_first_order
+    ) as c
+        on c.source = o.source and c.account = o.account and c.order_date = o.order_date and c.order_id = o.order_id
     where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money
 ) as u
 group by u.source, u.account, u.order_date, u.currency

@@ -18,7 +18,7 @@ columns:
   orders_placed: Orders with the product in any status, test orders excluded; of not_on_lines, orders whose lines are not known. An order with three products is in three rows.
   orders_recognised: Of these, orders whose status counts as revenue.
   orders_cancelled: Of these, cancelled orders; NULL where the source knows no money, and so no sale to cancel.
-  buyers: Distinct known customers with such a recognised order. Not additive, neither over days nor over products.
+  buyers: Distinct known customers with such a recognised order; NULL for what is no product. Not additive, neither over days nor over products.
   guest_orders: Recognised orders without a customer.
   lines_without_price: Recognised lines whose amount the source does not say; it is part of not_on_lines. NULL where the source knows no money.
   units: Units on recognised orders, may have fractions; NULL when no line says, and for what is no product.
@@ -49,7 +49,7 @@ metrics:
   product_gross_revenue: {column: gross_minor, version: 1, counts: recognised lines of the product, holds: "(gross_minor is not null) = gives_money", example: {is: 76600, where: "order_date = '2026-03-03' and kind = 'product'"}}
   product_order_discount: {column: order_discount_minor, version: 1, counts: recognised lines of the product, holds: "(order_discount_minor is not null) = gives_money", example: {is: 0, where: "order_date = '2026-03-03' and kind = 'product'"}}
   product_net_revenue: {column: net_revenue_minor, version: 1, counts: recognised lines of the product, holds: "(net_revenue_minor is not null) = gives_money", example: {is: 76600, where: "order_date = '2026-03-03' and kind = 'product'"}, differs: "After its share of order discounts; a source that does not split these shows more."}
-  product_buyers: {column: buyers, version: 1, counts: recognised orders of known customers with the product, holds: "buyers + guest_orders <= orders_recognised", example: {is: 2, where: "order_date = '2026-03-03' and kind = 'product'"}, differs: "Not additive over days or products."}
+  product_buyers: {column: buyers, version: 2, counts: recognised orders of known customers with the product, holds: "buyers + guest_orders <= orders_recognised", example: {is: 2, where: "order_date = '2026-03-03' and kind = 'product'"}, differs: "Not additive over days or products."}
   product_orders_placed: {column: orders_placed, version: 1, counts: placed orders with the product, holds: "orders_recognised <= orders_placed", example: {is: 4, where: "order_date = '2026-03-03' and kind = 'product'"}}
 */
 select
@@ -57,7 +57,7 @@ select
     l.account,
     l.order_date,
     l.currency,
-    l.kind,
+    'product' as kind,
     l.product_key,
     l.product_name,
     l.minor_unit_exponent,
@@ -82,6 +82,36 @@ select
 from core.product_days as l
 union all
 select
+    n.source,
+    n.account,
+    n.order_date,
+    n.currency,
+    n.kind,
+    '(no product)' as product_key,
+    cast(null as varchar) as product_name,
+    n.minor_unit_exponent,
+    n.gives_money,
+    n.orders_placed,
+    n.orders_recognised,
+    case when n.gives_money then n.orders_cancelled end as orders_cancelled,
+    cast(null as bigint) as buyers,
+    n.guest_orders,
+    case when n.gives_money then n.lines_without_price end as lines_without_price,
+    cast(null as decimal(28, 4)) as units,
+    cast(null as decimal(28, 4)) as units_cancelled,
+    case when n.gives_money then n.gross_minor end as gross_minor,
+    case when n.gives_money then n.item_discount_minor end as item_discount_minor,
+    case when n.gives_money then n.order_discount_minor end as order_discount_minor,
+    case when n.gives_money then n.net_revenue_minor end as net_revenue_minor,
+    case when n.gives_money then n.cancelled_gross_minor end as cancelled_gross_minor,
+    cast(null as decimal(28, 4)) as units_refunded,
+    case when n.orders_with_refunds_known > 0 then n.refunded_minor end as refunded_minor,
+    cast(null as bigint) as min_unit_price_minor,
+    cast(null as bigint) as max_unit_price_minor
+from core.line_days as n
+where n.kind = 'other_line'
+union all
+select
     r.source,
     r.account,
     r.order_date,
@@ -94,7 +124,7 @@ select
     r.orders_placed,
     r.orders_recognised,
     r.orders_cancelled,
-    r.buyers,
+    cast(null as bigint) as buyers,
     r.guest_orders,
     case when r.gives_money then cast(0 as bigint) end as lines_without_price,
     cast(null as decimal(28, 4)) as units,

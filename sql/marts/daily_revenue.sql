@@ -29,8 +29,8 @@ columns:
   cancelled_value_minor: Gross amount of cancelled orders; gross, because a rollback undoes the discount.
   average_order_net_minor: Net revenue per recognised order, rounded to a whole minor unit.
   average_order_gross_minor: Gross revenue per recognised order, rounded to a whole minor unit.
-  median_order_net_minor: Middle net amount of recognised orders; the lower one of two.
-  p90_order_net_minor: Net amount that nine tenths of the recognised orders do not exceed.
+  median_order_net_minor: Middle net amount of recognised orders whose amount is known; the lower one of two.
+  p90_order_net_minor: Net amount that nine tenths of these orders do not exceed.
   units: Units of products on recognised orders whose items are known, may have fractions; NULL when those of none are.
   orders_without_items: Recognised orders of which only the header is known; their units are not in the sum yet.
   customers: Distinct known customers with a recognised order. Not additive over days.
@@ -76,8 +76,8 @@ metrics:
   cancelled_value: {column: cancelled_value_minor, version: 1, counts: cancelled orders, holds: "(cancelled_value_minor is not null) = gives_money", example: {is: 4000}}
   average_order_net: {column: average_order_net_minor, version: 1, counts: recognised orders, holds: "(average_order_net_minor is not null) = (gives_money and orders_recognised > 0)", example: {is: 34720}, differs: "Averages of days do not average to the month: divide sums."}
   average_order_gross: {column: average_order_gross_minor, version: 1, counts: recognised orders, holds: "(average_order_gross_minor is not null) = (gives_money and orders_recognised > 0)", example: {is: 38300}}
-  median_order_net: {column: median_order_net_minor, version: 1, counts: recognised orders, holds: "median_order_net_minor <= p90_order_net_minor", example: {is: 5000}}
-  p90_order_net: {column: p90_order_net_minor, version: 1, counts: recognised orders, holds: "p90_order_net_minor is null or gives_money", example: {is: 64440}}
+  median_order_net: {column: median_order_net_minor, version: 2, counts: recognised orders with a known amount, holds: "median_order_net_minor <= p90_order_net_minor", example: {is: 5000}}
+  p90_order_net: {column: p90_order_net_minor, version: 2, counts: recognised orders with a known amount, holds: "p90_order_net_minor is null or gives_money", example: {is: 64440}}
   units: {column: units, version: 1, counts: recognised orders whose lines are known, holds: "units is not null or orders_without_items = orders_recognised", example: {is: 2}}
   customers: {column: customers, version: 1, counts: recognised orders of known customers, holds: "customers <= orders_recognised", example: {is: 2}, differs: "Not additive over days: count distinct customers of the period."}
   new_customer_orders: {column: new_customer_orders, version: 1, counts: recognised orders, holds: "new_customer_orders <= customers", example: {is: 1}}
@@ -139,10 +139,16 @@ select
             (2 * coalesce(sum(o.gross_minor) filter (where o.is_recognised), 0) + count(*) filter (where o.is_recognised))
             // (2 * count(*) filter (where o.is_recognised)) as bigint)
     end as average_order_gross_minor,
-    cast(min(o.net_minor) filter (where o.is_recognised and 2 * o.net_rank >= o.net_ranked) as bigint)
-        as median_order_net_minor,
-    cast(min(o.net_minor) filter (where o.is_recognised and 10 * o.net_rank >= 9 * o.net_ranked) as bigint)
-        as p90_order_net_minor,
+    case
+        when count(o.net_minor) filter (where o.is_recognised) > 0 then
+            (list_sort(array_agg(o.net_minor) filter (where o.is_recognised and o.net_minor is not null)))[
+                cast((count(o.net_minor) filter (where o.is_recognised) + 1) // 2 as integer)]
+    end as median_order_net_minor,
+    case
+        when count(o.net_minor) filter (where o.is_recognised) > 0 then
+            (list_sort(array_agg(o.net_minor) filter (where o.is_recognised and o.net_minor is not null)))[
+                cast((9 * count(o.net_minor) filter (where o.is_recognised) + 9) // 10 as integer)]
+    end as p90_order_net_minor,
     case
         when count(*) filter (where o.is_recognised and o.units is null) = 0
             or count(*) filter (where o.is_recognised and o.units is not null) > 0
@@ -187,14 +193,7 @@ from (
         c.refunded_net_minor,
         c.units,
         s.is_first_order,
-        s.is_first_of_day,
-        row_number() over (
-            partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
-            order by c.net_minor
-        ) as net_rank,
-        count(*) over (
-            partition by c.source, c.account, c.order_date, c.currency, c.is_recognised
-        ) as net_ranked
+        s.is_first_of_day
     from core.orders as c
     left join core.customer_orders as s
         on s.source = c.source and s.account = c.account and s.order_id = c.order_id

@@ -57,18 +57,16 @@ from (
             else 366
         end as integer) as days_late_from
     from (
-        -- The same version may have been read twice, such as before and after the order was gone.
         select
             v.source,
             v.account,
             v.order_date,
             v.order_id,
-            min(v.version_no) = 1 as is_first,
-            date_diff('day', v.order_date, cast(v.valid_from at time zone coalesce(max(a.time_zone), 'UTC') as date)) as days_late
+            v.version_no = 1 as is_first,
+            date_diff('day', v.order_date, cast(v.valid_from at time zone coalesce(a.time_zone, 'UTC') as date)) as days_late
         from core.order_versions as v
         left join ops.accounts as a on a.source = v.source and a.account = v.account
-        where not v.is_test
-        group by v.source, v.account, v.order_date, v.order_id, v.valid_from
+        where not v.is_test and not v.is_repeated
     ) as d
 ) as b
 group by b.source, b.account, b.order_date, b.days_late_from

@@ -49,96 +49,111 @@ select
     g.net_minor,
     g.min_net_minor,
     g.max_net_minor,
-    cast(sum(g.orders) over (partition by g.source, g.account, g.order_month, g.currency) as bigint) as orders_of_month,
-    cast(min(g.p25) over (partition by g.source, g.account, g.order_month, g.currency) as bigint) as p25_net_minor,
-    cast(min(g.p50) over (partition by g.source, g.account, g.order_month, g.currency) as bigint) as p50_net_minor,
-    cast(min(g.p75) over (partition by g.source, g.account, g.order_month, g.currency) as bigint) as p75_net_minor,
-    cast(min(g.p90) over (partition by g.source, g.account, g.order_month, g.currency) as bigint) as p90_net_minor,
-    cast(min(g.p99) over (partition by g.source, g.account, g.order_month, g.currency) as bigint) as p99_net_minor
+    g.orders_of_month,
+    -- One bucket of the month holds the order of each rank.
+    max(case when g.rank_p25 > g.orders_below and g.rank_p25 <= g.orders_up_to then g.amounts[cast(g.rank_p25 - g.orders_below as integer)] end)
+        over (partition by g.source, g.account, g.order_month, g.currency) as p25_net_minor,
+    max(case when g.rank_p50 > g.orders_below and g.rank_p50 <= g.orders_up_to then g.amounts[cast(g.rank_p50 - g.orders_below as integer)] end)
+        over (partition by g.source, g.account, g.order_month, g.currency) as p50_net_minor,
+    max(case when g.rank_p75 > g.orders_below and g.rank_p75 <= g.orders_up_to then g.amounts[cast(g.rank_p75 - g.orders_below as integer)] end)
+        over (partition by g.source, g.account, g.order_month, g.currency) as p75_net_minor,
+    max(case when g.rank_p90 > g.orders_below and g.rank_p90 <= g.orders_up_to then g.amounts[cast(g.rank_p90 - g.orders_below as integer)] end)
+        over (partition by g.source, g.account, g.order_month, g.currency) as p90_net_minor,
+    max(case when g.rank_p99 > g.orders_below and g.rank_p99 <= g.orders_up_to then g.amounts[cast(g.rank_p99 - g.orders_below as integer)] end)
+        over (partition by g.source, g.account, g.order_month, g.currency) as p99_net_minor
 from (
     select
-        b.source,
-        b.account,
-        b.order_month,
-        b.currency,
-        cast(b.bucket_no as integer) as bucket_no,
-        max(b.minor_unit_exponent) as minor_unit_exponent,
-        cast(max(b.bucket_from_minor) as bigint) as bucket_from_minor,
-        cast(max(b.bucket_to_minor) as bigint) as bucket_to_minor,
-        cast(sum(b.orders) as bigint) as orders,
-        cast(sum(b.net_minor * b.orders) as bigint) as net_minor,
-        min(b.net_minor) as min_net_minor,
-        max(b.net_minor) as max_net_minor,
-        min(b.net_minor) filter (where 4 * b.net_rank >= b.net_ranked) as p25,
-        min(b.net_minor) filter (where 2 * b.net_rank >= b.net_ranked) as p50,
-        min(b.net_minor) filter (where 4 * b.net_rank >= 3 * b.net_ranked) as p75,
-        min(b.net_minor) filter (where 10 * b.net_rank >= 9 * b.net_ranked) as p90,
-        min(b.net_minor) filter (where 100 * b.net_rank >= 99 * b.net_ranked) as p99
+        r.source,
+        r.account,
+        r.order_month,
+        r.currency,
+        r.minor_unit_exponent,
+        r.bucket_no,
+        r.bucket_from_minor,
+        r.bucket_to_minor,
+        r.orders,
+        r.net_minor,
+        r.min_net_minor,
+        r.max_net_minor,
+        r.amounts,
+        r.orders_of_month,
+        r.orders_up_to,
+        r.orders_up_to - r.orders as orders_below,
+        (r.orders_of_month + 3) // 4 as rank_p25,
+        (r.orders_of_month + 1) // 2 as rank_p50,
+        (3 * r.orders_of_month + 3) // 4 as rank_p75,
+        (9 * r.orders_of_month + 9) // 10 as rank_p90,
+        (99 * r.orders_of_month + 99) // 100 as rank_p99
     from (
         select
-            n.source,
-            n.account,
-            n.order_month,
-            n.currency,
-            n.minor_unit_exponent,
-            n.net_minor,
-            n.orders,
-            n.net_rank,
-            n.net_ranked,
+            b.source,
+            b.account,
+            b.order_month,
+            b.currency,
+            b.minor_unit_exponent,
+            b.bucket_no,
             case
-                when n.net_minor < 0 then 0
-                when n.net_minor = 0 then 1
-                when n.net_minor < 2 * n.power then 3 * n.digits - 1
-                when n.net_minor < 5 * n.power then 3 * n.digits
-                else 3 * n.digits + 1
-            end as bucket_no,
-            case
-                when n.net_minor = 0 then cast(0 as bigint)
-                when n.net_minor < 0 then cast(null as bigint)
-                when n.net_minor < 2 * n.power then n.power
-                when n.net_minor < 5 * n.power then 2 * n.power
-                else 5 * n.power
+                when b.bucket_no = 1 then cast(0 as bigint)
+                when b.bucket_no = 0 then cast(null as bigint)
+                when (b.bucket_no + 1) % 3 = 0 then b.power
+                when (b.bucket_no + 1) % 3 = 1 then 2 * b.power
+                else 5 * b.power
             end as bucket_from_minor,
             case
-                when n.net_minor < 0 then cast(0 as bigint)
-                when n.net_minor = 0 then cast(1 as bigint)
-                when n.net_minor < 2 * n.power then 2 * n.power
-                when n.net_minor < 5 * n.power then 5 * n.power
-                else 10 * n.power
-            end as bucket_to_minor
+                when b.bucket_no = 0 then cast(0 as bigint)
+                when b.bucket_no = 1 then cast(1 as bigint)
+                when (b.bucket_no + 1) % 3 = 0 then 2 * b.power
+                when (b.bucket_no + 1) % 3 = 1 then 5 * b.power
+                else 10 * b.power
+            end as bucket_to_minor,
+            b.orders,
+            b.net_minor,
+            b.min_net_minor,
+            b.max_net_minor,
+            b.amounts,
+            cast(sum(b.orders) over (partition by b.source, b.account, b.order_month, b.currency) as bigint) as orders_of_month,
+            cast(sum(b.orders) over (
+                partition by b.source, b.account, b.order_month, b.currency order by b.bucket_no
+            ) as integer) as orders_up_to
         from (
             select
                 v.source,
                 v.account,
                 v.order_month,
                 v.currency,
-                v.minor_unit_exponent,
-                v.net_minor,
-                v.orders,
-                length(cast(v.net_minor as varchar)) as digits,
-                -- The largest power of ten that is not above the amount; staging lets no more than 18 digits pass.
-                cast(substr('100000000000000000', 1, length(cast(v.net_minor as varchar))) as bigint) as power,
-                -- The rank of the last order of this amount.
-                cast(sum(v.orders) over (
-                    partition by v.source, v.account, v.order_month, v.currency order by v.net_minor
-                ) as bigint) as net_rank,
-                cast(sum(v.orders) over (
-                    partition by v.source, v.account, v.order_month, v.currency
-                ) as bigint) as net_ranked
+                -- The largest power of ten that is not above the amounts; staging lets no more than 18 digits pass.
+                cast(substr('100000000000000000', 1, cast(case when v.bucket_no > 1 then (v.bucket_no + 1) // 3 else 1 end as integer))
+                    as bigint) as power,
+                cast(v.bucket_no as integer) as bucket_no,
+                max(v.minor_unit_exponent) as minor_unit_exponent,
+                cast(count(*) as bigint) as orders,
+                cast(sum(v.net_minor) as bigint) as net_minor,
+                min(v.net_minor) as min_net_minor,
+                max(v.net_minor) as max_net_minor,
+                list_sort(array_agg(v.net_minor)) as amounts
             from (
                 select
                     o.source,
                     o.account,
                     o.order_month,
                     o.currency,
+                    o.minor_unit_exponent,
                     o.net_minor,
-                    max(o.minor_unit_exponent) as minor_unit_exponent,
-                    cast(count(*) as bigint) as orders
+                    -- Three buckets for each number of digits, told apart by the first digit.
+                    case
+                        when o.net_minor < 0 then 0
+                        when o.net_minor = 0 then 1
+                        else 3 * length(cast(o.net_minor as varchar)) - 1
+                            + case
+                                when cast(o.net_minor as varchar) < '2' then 0
+                                when cast(o.net_minor as varchar) < '5' then 1
+                                else 2
+                            end
+                    end as bucket_no
                 from core.orders as o
                 where o.is_recognised and not o.is_test and not o.is_deleted and o.gives_money and o.net_minor is not null
-                group by o.source, o.account, o.order_month, o.currency, o.net_minor
             ) as v
-        ) as n
-    ) as b
-    group by b.source, b.account, b.order_month, b.currency, b.bucket_no
+            group by v.source, v.account, v.order_month, v.currency, v.bucket_no
+        ) as b
+    ) as r
 ) as g

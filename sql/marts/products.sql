@@ -104,7 +104,6 @@ from (
         min(d.min_unit_price_minor) as min_unit_price_minor,
         max(d.max_unit_price_minor) as max_unit_price_minor
     from core.product_days as d
-    where d.kind = 'product'
     group by d.source, d.account, d.product_key, d.currency
 ) as p
 left join (

@@ -29,13 +29,15 @@ from (
 where n.newest = 1
 """
 LARGE = "cast(count(*) filter (where o.amount > 2) as bigint)"
+SUM = "cast(coalesce(sum(o.amount) filter (where o.amount > 1), 0) as bigint)"
 COUNTED = f"""/*
 description: Orders by customer; unknown customers are one row.
 grain: [customer_key]
 counted_by: order_key
-columns: {{customer_key: x, orders: x, large: x}}
+columns: {{customer_key: x, orders: x, large: x, known: x, amount: x}}
 */
-select o.customer_key, count(*) as orders, {LARGE} as large from core.orders as o group by o.customer_key
+select o.customer_key, count(*) as orders, {LARGE} as large, count(o.amount) as known, {SUM} as amount
+from core.orders as o group by o.customer_key
 """
 OF_COUNTS = """/*
 description: Reads what is counted.
@@ -91,7 +93,10 @@ def modes(report):
 
 
 ORDER = st.tuples(
-    st.integers(1, 4), st.integers(1, 2), st.sampled_from(["ann", "bob", None]), st.integers(1, 4)
+    st.integers(1, 4),
+    st.integers(1, 2),
+    st.sampled_from(["ann", "bob", None]),
+    st.integers(1, 4) | st.none(),
 )
 
 
@@ -118,10 +123,10 @@ def test_a_group_that_is_empty_goes(folder, tmp_path):
         land(con, 1, 1, 1, None, 1)
         land(con, 2, 2, 1, "ann", 3)
         refresh(con, models)
-        assert tables(con, models)["core.customers"] == [("ann", 1, 1), (None, 1, 0)]
-        land(con, 3, 1, 1, "ann", 1)
+        assert tables(con, models)["core.customers"] == [("ann", 1, 1, 1, 3), (None, 1, 0, 1, 0)]
+        land(con, 3, 1, 1, "ann", None)
         refresh(con, models)
-        assert tables(con, models)["core.customers"] == [("ann", 2, 1)]
+        assert tables(con, models)["core.customers"] == [("ann", 2, 1, 1, 3)]
         assert tables(con, models)["marts.of_counts"] == [("ann", 1)]
 
 
@@ -166,9 +171,21 @@ def test_a_model_without_a_key_is_rebuilt_when_its_input_changed_and_only_then(f
 
 
 WRONG = {
-    "a sum": (LARGE, "sum(o.amount)", "may have count"),
+    "a sum that may be unknown": (SUM, "cast(sum(o.amount) as bigint)", "may have count"),
+    "a sum that is not 0 then": (
+        SUM,
+        "cast(coalesce(sum(o.amount), 1) as bigint)",
+        "may have count",
+    ),
+    "a sum of any type": (SUM, "coalesce(sum(o.amount), 0)", "may have count"),
+    "a distinct sum": (
+        SUM,
+        "cast(coalesce(sum(distinct o.amount), 0) as bigint)",
+        "may have count",
+    ),
+    "a largest value": (SUM, "max(o.amount)", "may have count"),
     "a distinct count": (LARGE, "count(distinct o.order_id)", "may have count"),
-    "no plain count": ("count(*) as orders", "count(o.amount) as orders", "may have count"),
+    "no plain count": ("count(*) as orders", "count(o.order_id) as orders", "may have count"),
     "a condition on groups": (
         "group by o.customer_key",
         "group by o.customer_key having count(*) > 1",
@@ -207,3 +224,32 @@ def test_what_cannot_be_counted_on_is_refused_with_the_reason(folder, name):
         ModelError, match=rf"customers\.sql: counted_by \w+ cannot work: .*{reason}"
     ):
         load_models(folder)
+
+
+@pytest.mark.parametrize(
+    ("number", "total"),
+    [("cast(o.amount as double)", "bigint"), ("cast(o.amount as decimal(9, 2))", "decimal(28, 1)")],
+)
+def test_what_is_rounded_cannot_be_taken_off(folder, tmp_path, number, total):
+    rounded = COUNTED.replace(SUM, f"cast(coalesce(sum({number}), 0) as {total})")
+    models = load_models(write(folder, **{"core/customers": rounded}))
+    with (
+        open_warehouse(tmp_path / "orders.duckdb") as con,
+        pytest.raises(
+            ModelError, match=r"core\.customers: counted_by cannot work: amount, a .* what"
+        ),
+    ):
+        refresh(con, models)
+
+
+def test_decimals_that_the_total_holds_are_added_up(folder, tmp_path):
+    exact = COUNTED.replace(
+        SUM, "cast(coalesce(sum(cast(o.amount as decimal(9, 2))), 0) as decimal(28, 4))"
+    )
+    models = load_models(write(folder, **{"core/customers": exact}))
+    with open_warehouse(tmp_path / "orders.duckdb") as con:
+        land(con, 1, 1, 1, "ann", 3)
+        refresh(con, models)
+        land(con, 2, 2, 1, "ann", 4)
+        assert modes(refresh(con, models))["core.customers"] == "slices"
+        assert [str(row[-1]) for row in tables(con, models)["core.customers"]] == ["7.0000"]

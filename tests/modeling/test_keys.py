@@ -5,6 +5,7 @@
 import pytest
 
 from orders_connector.errors import ModelError
+from orders_connector.modeling import keys
 from orders_connector.modeling import model as modeling
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.refresh import refresh
@@ -373,7 +374,7 @@ def test_what_is_accepted_gives_the_rows_of_a_full_refresh(folder, tmp_path, nam
 def test_what_is_refused_would_give_wrong_rows(folder, tmp_path, monkeypatch, name):
     key, select, _ = WRONG[name]
     add(folder, select.replace("limit 10", "limit 2"), key)
-    monkeypatch.setattr(modeling, "why_not_in_slices", lambda *_: None)
+    monkeypatch.setattr(keys, "why_not_in_slices", lambda *_: None)
     # Else the cache would hold models that were never refused, for every test after this one.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     modeling._models.cache_clear()

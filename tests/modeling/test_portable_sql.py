@@ -49,6 +49,7 @@ def test_each_model_transpiles_to_spark(name):
         "select x.a from x left join unnest(x.b) as u(c) on true",
         "select x.a from x, unnest(x.b) with ordinality as u(c, n)",
         "select [x for x in l] as y from t",
+        "select a[b + 1] as y from t",
         "select len(a) as n from t",
         "select json_type(x) as y from t",
         "select json_valid(x) as y from t",
