@@ -248,12 +248,9 @@ class _Refresh:
                 read = reader.reads[model.name]
                 seen = frozenset(model.columns if read is None else {*read, read_key})
                 if seen not in of_columns:
-                    # A hash of what is read tells rows apart in a fifth of the time.
                     rows = (
-                        f"(select {read_key} from (select {read_key},"
-                        f" hash({', '.join(sorted(seen))}) as __read,"
-                        " __new - coalesce(len(__old), 0) as __more from rows_changed)"
-                        f" group by {read_key}, __read having sum(__more) <> 0)"
+                        f"(select {', '.join(sorted(seen))} from rows_changed group by all"
+                        " having sum(__new - coalesce(len(__old), 0)) <> 0)"
                     )
                     name = f"{model.name}_{len(of_columns)}"
                     of_columns[seen] = self._touch(name, rows, read_key, read_key)

@@ -1,11 +1,15 @@
 """What parsing the models told is kept, and is what parsing them again would tell."""
 
+import subprocess
+import sys
+
 import pytest
 
 from orders_connector.errors import ModelError
 from orders_connector.modeling import model as modeling
 from orders_connector.modeling.model import load_models
 from orders_connector.modeling.remembered import KEPT
+from orders_connector.warehouse.database import open_warehouse
 
 WRONG = """/*
 description: x
@@ -95,3 +99,36 @@ def test_old_files_go(cache, load):
     load()
     assert len(list(cache.iterdir())) == KEPT
     assert all(model.facts for model in load().values())
+
+
+ORDER = {
+    "id": "o1",
+    "amount": 100,
+    "created_at": "2026-03-02T10:00:00Z",
+    "items": [{"product_id": "mug", "quantity": 1, "price": 100, "amount": 100}],
+}
+# What a nightly load starts: a process that has read no model yet.
+NEXT = """
+import sys
+from orders_connector.modeling.model import load_models
+from orders_connector.modeling.refresh import refresh
+from orders_connector.warehouse.database import open_warehouse
+
+with open_warehouse(sys.argv[1]) as con:
+    modes = {model.model: model.mode for model in refresh(con, load_models()).models}
+print(modes["core.orders"], modes["core.line_days"], "sqlglot" in sys.modules)
+"""
+
+
+def test_a_refresh_after_others_parses_nothing(cache, warehouse, tmp_path):
+    warehouse.con.close()
+    path = tmp_path / "orders.duckdb"
+    for night, status in enumerate(("CREATED", "PAID", "FULFILLED")):
+        with open_warehouse(path) as con:
+            house = type(warehouse)(con)
+            house.loads = night
+            house.land(ORDER | {"status": status})
+        done = subprocess.run(
+            [sys.executable, "-c", NEXT, str(path)], capture_output=True, text=True, check=True
+        )
+    assert done.stdout.split() == ["slices", "slices", "False"]
