@@ -40,11 +40,15 @@ from orders_connector.modeling.statements import (
     table_sql,
 )
 from orders_connector.modeling.version_range import in_version_range, range_variable, rows_in
-from orders_connector.warehouse.database import transaction
+from orders_connector.warehouse.database import count_rows, merge_small_blocks, transaction
 
 __all__ = ["ModelRefresh", "RefreshReport", "rebuild_slices", "refresh", "refresh_within"]
 
 QUARANTINE_COLUMN = "quarantine_reason"
+# DuckDB's row group: what a reader can skip as a whole.
+ROWS_OF_A_BLOCK = 122_880
+# Refreshes from one whose commit merges small blocks to the next.
+MERGED_EVERY = 8
 
 
 @dataclass
@@ -104,6 +108,8 @@ class _Refresh:
         # Table -> stale slices whose versions its `range_variable` spans.
         self.spanned: dict[str, str] = {}
         self.changed: set[str] = set()
+        # Table -> whether it has no row, until something is written to it.
+        self.known_empty: dict[str, bool] = {}
         # Tables that are counted from, and whether their slices before and after are kept.
         self.counted_from = {
             table: False
@@ -228,32 +234,39 @@ class _Refresh:
         if not differing:
             return 0
         self.changed.add(model.name)
+        self.known_empty.pop(model.name, None)
         self.ledger.note(model, "rows_changed")
-        self.con.execute(
-            f"delete from {model.name} where rowid in (select unnest(__old) from rows_changed)"
-        )
-        written = self.con.execute(
-            f"insert into {model.name} from ("
-            f" select {columns} from rows_changed where __new > 0"
-            # The same row more than once is rare, and asking each row costs a third of the insert.
-            f" union all select {columns} from rows_changed, range(__new - 1) where __new > 1"
-            f"){rows_together(model)}"
+        ((gone, repeated),) = self.con.execute(
+            "select count(__old) > 0, max(__new) > 1 from rows_changed"
         ).fetchall()
+        if gone:
+            self.con.execute(
+                f"delete from {model.name} where rowid in (select unnest(__old) from rows_changed)"
+            )
+        rows = f"select {columns} from rows_changed where __new > 0"
+        if repeated:
+            more = "rows_changed, range(__new - 1) where __new > 1"
+            rows += f" union all select {columns} from {more}"
+        # What fills no more than one block of a table needs no order: no reader could skip it.
+        together = rows_together(model) if differing > ROWS_OF_A_BLOCK else ""
+        written = self.con.execute(f"insert into {model.name} from ({rows}){together}").fetchall()
         if model.name in self.spanned:
             self._widen_version_range(model.name)
         for read_key, readers in self._readers(model.name).items():
             of_columns: dict[frozenset[str], str] = {}
             for reader in readers:
                 # A reader that looks at none of the columns that differ has nothing to do.
-                read = reader.reads[model.name]
+                read = reader.reads[model.name] if gone else ()
                 seen = frozenset(model.columns if read is None else {*read, read_key})
                 if seen not in of_columns:
-                    rows = (
+                    differ = (
                         f"(select {', '.join(sorted(seen))} from rows_changed group by all"
                         " having sum(__new - coalesce(len(__old), 0)) <> 0)"
                     )
                     name = f"{model.name}_{len(of_columns)}"
-                    of_columns[seen] = self._touch(name, rows, read_key, read_key)
+                    of_columns[seen] = self._touch(
+                        name, differ if gone else "rows_changed", read_key, read_key
+                    )
                 self.touched[model.name, reader.name] = of_columns[seen]
         return int(written[0][0])
 
@@ -281,7 +294,10 @@ class _Refresh:
         return table == RAW_TABLE or key in self.models[table].columns
 
     def _is_empty(self, table: str) -> bool:
-        return not self.con.execute(f"select 1 from {table} limit 1").fetchall()
+        if table not in self.known_empty:
+            rows = self.con.execute(f"select 1 from {table} limit 1").fetchall()
+            self.known_empty[table] = not rows
+        return self.known_empty[table]
 
     def _needs_full_build(self, model: Model) -> bool:
         return (
@@ -300,6 +316,7 @@ class _Refresh:
             self.con.execute(f"create or replace temp table rows_before as from {model.name}")
         rows = self._write(model, f"create or replace table {model.name} as {table_sql(model)}")
         self.rebuilt_in_full.add(model.name)
+        self.known_empty.pop(model.name, None)
         self._refuse_null_keys(model)
         self._refuse_inexact_sums(model)
         comment(self.con, model)
@@ -481,6 +498,7 @@ def refresh_within(
     report = RefreshReport(_new_load_id(), results, newest)
     if any(result.mode != "unchanged" for result in results):
         _record_load(run, report, started)
+    merge_small_blocks(con, full or count_rows(con, "ops.loads") % MERGED_EVERY == 0)
     return report
 
 

@@ -79,6 +79,14 @@ def plan_without(con: duckdb.DuckDBPyConnection, *rules: str) -> None:
     con.execute(f"set disabled_optimizers = '{','.join(('projection_pullup', *rules))}'")
 
 
+def merge_small_blocks(con: duckdb.DuckDBPyConnection, wanted: bool) -> None:
+    """Let the commits to come merge the small blocks that earlier ones left, or leave them.
+
+    DuckDB merges them on each commit by default, which after a night costs more than to write it.
+    """
+    con.execute(f"set max_vacuum_tasks = {100 if wanted else 0}")
+
+
 def _connect(
     path: Path,
     read_only: bool,
