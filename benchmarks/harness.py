@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -94,8 +95,10 @@ def run_child(
     command = [sys.executable, "-m", "benchmarks.child", job, json.dumps(arguments)]
     if cpu_limit is not None:
         command.append(str(cpu_limit))
+    # Bytecode is kept as on a user's machine, where Python parses no module twice.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
     with spending(RUSAGE_CHILDREN) as spent:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if cpu_limit is not None and done.returncode == -signal.SIGXCPU:
         return Child(result=None, spent=spent, imported=0, peak=0, stopped=True)
     if done.returncode:

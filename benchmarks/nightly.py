@@ -20,6 +20,7 @@ from benchmarks.refresh_scale import BEGIN, EVENLY, HISTORY, make_orders
 from benchmarks.shops.voucherify import VOUCHERIFY
 from orders_connector.landing.settings_tables import write_settings
 from orders_connector.modeling.model import load_models
+from orders_connector.modeling.refresh import MERGED_EVERY
 from orders_connector.warehouse.database import open_warehouse, transaction
 
 THREADS = 2
@@ -116,6 +117,7 @@ class Shop:
     nights: int = 0
     first: list[Child] = field(default_factory=list)
     nightly: list[Child] = field(default_factory=list)
+    merging: list[Child] = field(default_factory=list)
     full: list[Child] = field(default_factory=list)
     dbt_full: list[Child] = field(default_factory=list)
 
@@ -153,10 +155,26 @@ class Shop:
 
     def night(self) -> None:
         """Bring the orders of a night, then refresh, all in turn, and rebuild a copy of ours."""
+        self._bring(self.path, *(peer.path for peer in self.peers))
+        copy = Path(shutil.copy(self.path, self.path.with_name("rebuilt.duckdb")))
+        self.nightly.append(self._ours(self.path, full=False))
+        self.full.append(self._ours(copy, full=True))
+        must_equal("tables after a full rebuild", self.fingerprints(copy), self.fingerprints())
+        for peer in self.peers:
+            peer.nightly.append(peer.run(full=False))
+
+    def nights_until_merged(self) -> None:
+        """Let nights pass for ours alone, the last of which merges small blocks."""
+        while self.nights + len(self.first) < MERGED_EVERY:
+            self._bring(self.path)
+            night = self._ours(self.path, full=False)
+        self.merging.append(night)
+
+    def _bring(self, *paths: Path) -> None:
         self.nights += 1
         days = round(self.changes * DAYS_OLD)
         months = round(self.changes * MONTHS_OLD)
-        for path in (self.path, *(peer.path for peer in self.peers)):
+        for path in paths:
             with open_warehouse(path) as con, transaction(con):
                 self._make(
                     con,
@@ -170,12 +188,6 @@ class Shop:
                     months=months,
                     years=self.changes - self.new - days - months,
                 )
-        copy = Path(shutil.copy(self.path, self.path.with_name("rebuilt.duckdb")))
-        self.nightly.append(self._ours(self.path, full=False))
-        self.full.append(self._ours(copy, full=True))
-        must_equal("tables after a full rebuild", self.fingerprints(copy), self.fingerprints())
-        for peer in self.peers:
-            peer.nightly.append(peer.run(full=False))
 
     def must_equal_dbt(self) -> None:
         """Compare every table of the files."""
@@ -223,6 +235,7 @@ def measured(orders: int, changes: int, nights: int) -> list[Row]:
         for _ in range(nights):
             shop.night()
         shop.must_equal_dbt()
+        shop.nights_until_merged()
     return rows(shop)
 
 
@@ -249,6 +262,14 @@ def rows(shop: Shop) -> list[Row]:
             _faster(f"{night}, {what}; dbt: run", unit, nightly, dbt, FASTER_THAN_DBT),
             _faster(f"{night}, {what}; dbt with our slices by hand", unit, nightly, by_hand),
         ]
+        (merging,) = (getattr(child.spent, measure) for child in shop.merging)
+        found.append(
+            Row(
+                f"nightly: every {MERGED_EVERY}th refresh, which merges small blocks, {what}",
+                f"{merging:.1f} {unit}",
+                f"{median(nightly):.1f} {unit} the others",
+            )
+        )
     peak = max(child.peak for child in (*shop.first, *shop.full))
     dbt_peak = max((child.peak for child in shop.dbt_full), default=None)
     return [

@@ -498,7 +498,7 @@ def refresh_within(
     report = RefreshReport(_new_load_id(), results, newest)
     if any(result.mode != "unchanged" for result in results):
         _record_load(run, report, started)
-    merge_small_blocks(con, full or count_rows(con, "ops.loads") % MERGED_EVERY == 0)
+    merge_small_blocks(con, count_rows(con, "ops.loads") % MERGED_EVERY == 0)
     return report
 
 

@@ -13,7 +13,14 @@ import duckdb
 from orders_connector.errors import DiskFull, WarehouseError, WarehouseLocked
 from orders_connector.warehouse.schema import create_schema
 
-__all__ = ["begin_session", "count_rows", "open_warehouse", "plan_without", "transaction"]
+__all__ = [
+    "begin_session",
+    "count_rows",
+    "merge_small_blocks",
+    "open_warehouse",
+    "plan_without",
+    "transaction",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +62,7 @@ def open_warehouse(
         if threads:
             con.execute(f"set threads = {int(threads)}")
         if not read_only:
+            merge_small_blocks(con, False)
             create_schema(con)
         yield con
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
@@ -80,9 +88,10 @@ def plan_without(con: duckdb.DuckDBPyConnection, *rules: str) -> None:
 
 
 def merge_small_blocks(con: duckdb.DuckDBPyConnection, wanted: bool) -> None:
-    """Let the commits to come merge the small blocks that earlier ones left, or leave them.
+    """Let what is committed from now on merge the small blocks of all tables, or leave them.
 
-    DuckDB merges them on each commit by default, which after a night costs more than to write it.
+    Each commit appends blocks of its own. To merge them again and again, as DuckDB does by default,
+    costs a refresh of few orders more than to write them, so only some refreshes ask for it.
     """
     con.execute(f"set max_vacuum_tasks = {100 if wanted else 0}")
 

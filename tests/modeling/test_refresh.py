@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from orders_connector.errors import ModelError
 from orders_connector.modeling.model import load_models, parse_model
-from orders_connector.modeling.refresh import rebuild_slices
+from orders_connector.modeling.refresh import MERGED_EVERY, rebuild_slices
 from orders_connector.warehouse.database import open_warehouse
+from tests.modeling.conftest import Warehouse, upstream_of
 
 VERSION = st.fixed_dictionaries(
     {
@@ -72,8 +73,6 @@ LOADS = st.lists(
 @settings(max_examples=12)
 @given(LOADS)
 def test_slices_equal_a_full_rebuild(tmp_path_factory, loads):
-    from tests.modeling.conftest import Warehouse
-
     path = tmp_path_factory.mktemp("slices") / "orders.duckdb"
     with open_warehouse(path) as con:
         house = Warehouse(con)
@@ -105,6 +104,22 @@ def test_a_refresh_without_news_touches_nothing(warehouse):
     report = warehouse.refresh()
     assert {model.mode for model in report.models} == {"unchanged"}
     assert report.dates == report.restated == []
+
+
+def test_blocks_of_small_loads_are_merged_now_and_then(tmp_path):
+    blocks = []
+    for number in range(MERGED_EVERY):
+        with open_warehouse(tmp_path / "orders.duckdb") as con:
+            house = Warehouse(con, upstream_of("core.orders"))
+            if not number:
+                house.configure()
+            house.loads = number
+            house.land(order(f"ord_{number}"))
+            house.refresh()
+        with open_warehouse(tmp_path / "orders.duckdb", read_only=True) as con:
+            found = "select count(distinct row_group_id) from pragma_storage_info('core.orders')"
+            blocks.append(con.execute(found).fetchone()[0])
+    assert blocks == [*range(1, MERGED_EVERY), 1]
 
 
 def test_a_header_shows_until_its_items_come(warehouse):
@@ -190,6 +205,43 @@ def test_a_failing_model_leaves_every_table_as_it_was(warehouse, tmp_path):
     assert warehouse.tables() == before
     warehouse.refresh()
     assert len(warehouse.rows("from core.orders")) == 2
+
+
+DAYS_OF_ORDERS = """/*
+description: The business date of each order.
+grain: [order_date]
+refresh_key: order_date
+columns:
+  order_date: Business date.
+  status: Common status.
+*/
+select
+    o.order_date,
+    o.status
+from core.orders as o
+where not o.is_deleted
+"""
+
+
+def test_rows_that_are_the_same_are_as_many_as_there_are(warehouse, tmp_path):
+    file = tmp_path / "days_of_orders.sql"
+    file.write_text(DAYS_OF_ORDERS)
+    model = {"marts.days_of_orders": parse_model(file, "marts")}
+    warehouse.models = upstream_of("core.orders") | model
+
+    def counted():
+        return warehouse.con.execute(
+            "select status, count(*) from marts.days_of_orders group by all order by all"
+        ).fetchall()
+
+    warehouse.land(order("a"), order("b"))
+    warehouse.refresh()
+    warehouse.land(order("c"), order("d"), order("e", status="CREATED"))
+    warehouse.refresh()
+    assert counted() == [("created", 1), ("paid", 4)]
+    warehouse.land_gone("a")
+    warehouse.refresh()
+    assert counted() == [("created", 1), ("paid", 3)]
 
 
 def test_dates_can_be_rebuilt_by_hand(warehouse):
