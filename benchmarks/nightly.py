@@ -165,10 +165,11 @@ class Shop:
 
     def nights_until_merged(self) -> None:
         """Let nights pass for ours alone, the last of which merges small blocks."""
+        nights = []
         while self.nights + len(self.first) < MERGED_EVERY:
             self._bring(self.path)
-            night = self._ours(self.path, full=False)
-        self.merging.append(night)
+            nights.append(self._ours(self.path, full=False))
+        self.merging = nights[-1:]
 
     def _bring(self, *paths: Path) -> None:
         self.nights += 1

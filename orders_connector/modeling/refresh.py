@@ -498,7 +498,6 @@ def refresh_within(
     report = RefreshReport(_new_load_id(), results, newest)
     if any(result.mode != "unchanged" for result in results):
         _record_load(run, report, started)
-    merge_small_blocks(con, count_rows(con, "ops.loads") % MERGED_EVERY == 0)
     return report
 
 
@@ -562,6 +561,7 @@ def _record_load(run: _Refresh, report: RefreshReport, started: datetime) -> Non
         "insert into ops.loads values (?, ?, ?, ?, ?)",
         [report.load_id, started, datetime.now(UTC), report.input_version_id, results],
     )
+    merge_small_blocks(run.con, count_rows(run.con, "ops.loads") % MERGED_EVERY == 0)
 
 
 def _own_sources(model: Model) -> str:
