@@ -34,7 +34,7 @@ from orders_connector.sandbox.voucherify.csv_file import FIELDS as LABELS
 EACH_SOURCE = [pytest.param(shop, id=source) for source, shop in SHOPS.items()]
 QUICK_ROWS = {
     refresh_scale: 4,
-    nightly: 9,
+    nightly: 11,
     complete: 10,
     moving: 6,
     export: 5,
@@ -240,6 +240,7 @@ def test_the_nightly_refresh_is_measured_against_its_targets(tmp_path):
     shop = object.__new__(nightly.Shop)
     shop.orders, shop.changes = 10, 2
     shop.full, shop.nightly = took(30.0, 60.0, 90.0), took(5.0, 6.0, 9.0)
+    shop.merging = took(10.0)
     shop.first, shop.dbt_full = took(60.0), took(78.0)
     shop.dbt = nightly.Dbt(tmp_path, took(17.0))
     shop.by_hand = nightly.Dbt(tmp_path, took(9.0))
@@ -250,7 +251,9 @@ def test_the_nightly_refresh_is_measured_against_its_targets(tmp_path):
         ("10.0", True),
         ("2.8", False),
         ("1.5", None),
+        ("", None),
     ]
+    assert [row.ours for row in rows if "merges" in row.what] == ["20.0 s", "10.0 s"]
     assert (peak.ratio, peak.met) == ("9,000 MB", False)
 
 
