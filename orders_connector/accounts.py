@@ -3,6 +3,7 @@
 import json
 import os
 import zoneinfo
+from abc import abstractmethod
 from datetime import date
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -131,9 +132,9 @@ class Account(Table):
     max_wait_seconds: float = Field(default=900, ge=0, description="seconds from 0")
 
     @property
+    @abstractmethod
     def resolved_base_url(self) -> str:
         """Address of the API without a trailing slash."""
-        raise NotImplementedError
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
@@ -146,9 +147,9 @@ class Account(Table):
         return ""
 
     @property
+    @abstractmethod
     def secret_settings(self) -> tuple[str, ...]:
         """Settings that name the environment variables with this account's secrets."""
-        raise NotImplementedError
 
     @property
     def secret_variables(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ with what the mart shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -28,7 +28,7 @@ from orders_connector.warehouse.configured import warehouse_connection
 __all__ = ["Contribution", "Explanation", "explain", "explain_within"]
 
 IDENTITY = ("source", "account", "order_id")
-NUMBERS = (exp.Sum, exp.Count)
+ZERO = exp.Literal.number(0)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Contribution:
 
     Attributes:
         amount: What it adds to the figure; None where the figure is not a sum.
+        operand: What it gives to a figure that is not a sum, such as its amount to a median.
         version_at: When the source says that this version of the order came to be.
         channel: How the version came: list, get, export.
         extraction_id: The load that brought it.
@@ -45,6 +46,7 @@ class Contribution:
     order_id: str
     line_no: int | None
     amount: Decimal | None
+    operand: Decimal | None
     status: str
     source_status: str | None
     version_at: datetime
@@ -62,7 +64,7 @@ class Explanation:
         value: What the mart shows.
         rules: In words: the contract, and the settings of the account that bear on it.
         sql: The expression that makes the figure.
-        contributions: The rows behind it, largest share first.
+        contributions: The rows behind it, largest share or operand first.
         left_out: Orders of the same date that are not in it, by status.
         restated: What loads changed about it before, newest first.
     """
@@ -309,11 +311,14 @@ def _contributions(
     upstream = models[f"{named.db}.{named.name}"]
     wanted = [*IDENTITY, *(["line_no"] if "line_no" in upstream.columns else [])]
     _pass_on(rows, wanted)
-    share, counted = _share(made)
+    share = _share(_known(made))
+    operand, counted = (None, None) if share is not None else _operand(made)
     rows.set("group", None)
     rows.set("having", None)
     columns = [exp.column(name, table=alias).as_(name) for name in wanted]
-    rows.set("expressions", [*columns, exp.alias_(share or exp.null(), "amount")])
+    columns += [exp.alias_(share or exp.null(), "amount")]
+    columns += [exp.alias_(operand or exp.null(), "operand")]
+    rows.set("expressions", columns)
     conditions = [
         f"({key.sql(dialect='duckdb')}) is not distinct from ${name}" for name, key in keys.items()
     ]
@@ -325,13 +330,13 @@ def _contributions(
     return [
         Contribution(*found)
         for found in con.execute(
-            f"select r.order_id, {line}, r.amount::decimal(38, 4), o.status, o.source_status,"
-            "  o.version_at, p.channel, o.extraction_id, o.loaded_at"
+            f"select r.order_id, {line}, r.amount::decimal(38, 4), r.operand::decimal(38, 4),"
+            "  o.status, o.source_status, o.version_at, p.channel, o.extraction_id, o.loaded_at"
             f" from ({rows.sql(dialect='duckdb')}) as r"
             " join core.orders as o using (source, account, order_id)"
             " join raw.order_payloads as p on p.version_id = o.version_id"
             + (" where r.amount is not null" if share is not None else "")
-            + " order by abs(r.amount) desc nulls last, r.order_id, 2",
+            + " order by abs(coalesce(r.amount, r.operand)) desc nulls last, r.order_id, 2",
             dict(grain),
         ).fetchall()
     ]
@@ -349,37 +354,68 @@ def _pass_on(grouped: exp.Select, wanted: Sequence[str]) -> None:
         source = inner.args["from_"].this
 
 
-def _share(made: exp.Expr) -> tuple[exp.Expr | None, exp.Expr | None]:
-    """Return what one row adds to the figure, and which rows count.
-
-    The share is None when the figure is no plain sum or count: an average, a distinct count or a
-    quantile. Then all rows count that any part of it looks at.
-    """
-    # The condition only says when the figure is known.
+def _known(made: exp.Expr) -> exp.Expr:
+    """Return what makes the figure, without the condition that says when it is known."""
     while (
         isinstance(made, exp.Case) and len(made.args["ifs"]) == 1 and not made.args.get("default")
     ):
         made = made.args["ifs"][0].args["true"]
-    found = list(made.find_all(*NUMBERS))
-    plain = [n for n in found if not n.find(exp.Distinct)]
-    filters = [
-        n.parent.expression.this
-        for n in made.find_all(exp.AggFunc)
-        if isinstance(n.parent, exp.Filter)
+    return made
+
+
+def _share(made: exp.Expr) -> exp.Expr | None:
+    """Return what one row adds to the figure, NULL where it is not in it.
+
+    None when the figure is more than sums and counts added up: an average, a distinct count, a
+    quantile.
+    """
+    match made:
+        case exp.Cast() | exp.Paren():
+            return _share(made.this)
+        case exp.Coalesce() if [_share(other) for other in made.expressions] == [exp.null()]:
+            return _share(made.this)
+        case exp.Literal() if made == ZERO:
+            return exp.null()
+        case exp.Filter():
+            if (share := _share(made.this)) is not None:
+                return exp.case().when(made.expression.this.copy(), share)
+        case exp.Sum() if not made.find(exp.Distinct):
+            added: exp.Expr = made.this.copy()
+            return added
+        case exp.Count() if not made.find(exp.Distinct):
+            one = exp.Literal.number(1)
+            if isinstance(made.this, exp.Star):
+                return one
+            return exp.case().when(made.this.copy().is_(exp.null()).not_(), one)
+        case exp.Add() | exp.Sub():
+            both = [_share(side) for side in (made.left, made.right)]
+            if None in both:
+                return None
+            left, right = (exp.func("coalesce", side, ZERO.copy()) for side in both)
+            return exp.func("nullif", type(made)(this=left, expression=right), ZERO.copy())
+    return None
+
+
+def _operand(made: exp.Expr) -> tuple[exp.Expr | None, exp.Expr | None]:
+    """Return what one row gives to a figure that is not a sum, and which rows count.
+
+    The operand is None when it is not one number, as the customer is in a distinct count. All rows
+    count where parts of the figure look at different ones.
+    """
+    numbers = [
+        part
+        for part in made.find_all(exp.Sum, exp.ArrayAgg)
+        if not part.this.find(exp.Distinct, exp.AggFunc)
     ]
-    if len(found) == 1 and len(plain) == 1 and not made.find(exp.Div, exp.IntDiv, exp.Window):
-        (number,) = plain
-        condition = number.parent.expression.this if isinstance(number.parent, exp.Filter) else None
-        if isinstance(number, exp.Sum):
-            return number.this.copy(), condition.copy() if condition else None
-        counted = number.this
-        if isinstance(counted, exp.Star) or counted is None:
-            return exp.Literal.number(1), condition.copy() if condition else None
-        one = exp.case().when(counted.copy().is_(exp.null()).not_(), exp.Literal.number(1))
-        return one, condition.copy() if condition else None
-    if filters and len({f.sql() for f in filters}) == 1:
-        return None, filters[0].copy()
-    return None, None
+    operands = {number.this for number in numbers}
+    counted = _one_condition(made.find_all(exp.AggFunc)) or _one_condition(numbers)
+    return operands.pop() if len(operands) == 1 else None, counted
+
+
+def _one_condition(parts: Iterable[exp.Expr]) -> exp.Expr | None:
+    """Return the filter of the parts that have one, if it is the same."""
+    found = {part.parent.expression.this for part in parts if isinstance(part.parent, exp.Filter)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _rules(

@@ -94,10 +94,11 @@ def _say(explanation: Explanation, limit: int) -> None:
 
 
 def _say_orders(explanation: Explanation, limit: int) -> None:
+    operands = any(c.operand is not None for c in explanation.contributions)
     rows = [
         [
             c.order_id if c.line_no is None else f"{c.order_id} line {c.line_no}",
-            "" if c.amount is None else _number(c.amount),
+            "" if shown is None else _number(shown),
             c.status,
             minutes(c.version_at),
             c.channel,
@@ -105,8 +106,9 @@ def _say_orders(explanation: Explanation, limit: int) -> None:
             c.extraction_id,
         ]
         for c in explanation.contributions[:limit]
+        for shown in [c.operand if operands else c.amount]
     ]
-    share = f"share, {_unit(explanation)}".removesuffix(", ")
+    share = f"{'value' if operands else 'share'}, {_unit(explanation)}".removesuffix(", ")
     columns = ["order", share, "status", "version of", "by", "loaded", "extraction"]
     table(columns, rows, right=[name == share for name in columns])
     more = len(explanation.contributions) - limit

@@ -126,16 +126,19 @@ def _awaiting(state: Status) -> Iterator[str]:
 
 
 def _profiles(settings: Settings) -> Iterator[str]:
+    never = []
     with warehouse_connection(settings, read_only=True) as con:
         for account in settings.accounts.values():
             who = account.source, account.name
             answers, moment = read_profile(con, *who), probed_at(con, *who)
             if moment is None:
-                yield f"{account.name}: never probed: run `orders-connector doctor --probe`"
+                never.append(account.name)
                 continue
             known = [f"{k} {v}" for k, v in answers.items() if v not in (UNKNOWN, NOT_SEEN)]
             shown = ", ".join(known[:CAPABILITIES_SHOWN])
             yield f"{account.name}: profile of {moment:%Y-%m-%d}: {shown}"
+    if never:
+        yield f"{', '.join(never)}: never probed: run `orders-connector doctor --probe`"
 
 
 def _tables(state: Status) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -12,7 +13,7 @@ from orders_connector.sandbox.hosting import ServerThread
 __all__ = ["Hosted", "run_until_told"]
 
 
-class Hosted:
+class Hosted(ABC):
     """Hosts on loopback ports, from `with` to the end of the block.
 
     Args:
@@ -76,15 +77,15 @@ class Hosted:
     def on_request(self, hook: Callable[[Call], object] | None) -> None:
         self._hosts[0].on_request = hook
 
+    @abstractmethod
     def kept(self) -> dict[str, Any]:
         """Return the state as plain data, for `restore` of another sandbox of this kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, kept: dict[str, Any]) -> None:
         """Take over the state of another sandbox; this one has no orders yet."""
-        raise NotImplementedError
 
-    def _opened(self) -> None:
+    def _opened(self) -> None:  # noqa: B027 - most sandboxes need no word of their own address
         """Called when the ports are known and nothing is answered yet."""
 
     def _url(self, place: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from orders_connector.errors import QueryRejected, WarehouseError
 from orders_connector.explain import explain_within
-from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK
+from tests.modeling.test_worked_example import ORDERS, ROLLED_BACK, order
 
 EXPLAINED = (
     "marts.daily_customers",
@@ -101,10 +101,27 @@ def test_what_loads_changed_is_told(house):
     ]
 
 
-def test_an_average_lists_its_orders_without_adding_them_up(house):
-    (found,) = explained(house, "marts.daily_revenue", THIRD, "average_order_net")
+@pytest.mark.parametrize("metric", ["average_order_net", "median_order_net", "p90_order_net"])
+def test_what_is_no_sum_lists_the_values_of_its_orders(house, metric):
+    (found,) = explained(house, "marts.daily_revenue", THIRD, metric)
     assert found.total is None
-    assert {c.order_id for c in found.contributions} == {"B", "C"}
+    assert [(c.order_id, c.amount, c.operand) for c in found.contributions] == [
+        ("B", None, 64_440),
+        ("C", None, 5_000),
+    ]
+
+
+def test_a_difference_of_counts_lists_those_that_are_left(house):
+    sixth = date(2026, 3, 6)
+    house.land(
+        order("F", "2026-03-06T09:00:00Z", "PAID", 100, "cust_new"),
+        order("G", "2026-03-06T10:00:00Z", "PAID", 100, "cust_2"),
+        order("H", "2026-03-06T11:00:00Z", "PAID", 100, "cust_2"),
+    )
+    house.refresh()
+    (found,) = explained(house, "daily_customers", sixth, "returning_customers")
+    assert [(c.order_id, c.amount) for c in found.contributions] == [("G", 1)]
+    assert found.total == found.value == 1
 
 
 def test_a_status_has_its_own_orders(house):
