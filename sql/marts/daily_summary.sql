@@ -30,6 +30,7 @@ columns:
   item_detail_share: Recognised orders whose items are known over all recognised orders; below 1, units and products are not complete.
   units_per_order: Units per recognised order whose items are known.
   price_per_unit: Gross revenue per unit, major units; NULL while items of the day are not all known.
+  discount_per_unit: Discounts per unit, major units; NULL while items of the day are not all known.
   net_revenue_7d: Net revenue of the last 7 days, major units.
   net_revenue_28d: Net revenue of the last 28 days, major units.
   net_revenue_90d: Net revenue of the last 90 days, major units.
@@ -49,6 +50,7 @@ metrics:
   net_revenue_per_customer: {column: net_revenue_per_customer, version: 1, counts: recognised orders, holds: "net_revenue_per_customer is null or orders_recognised > 0", example: {is: 347.2}}
   units_per_order: {column: units_per_order, version: 1, counts: recognised orders whose lines are known, holds: "units_per_order is null or orders_recognised > 0", example: {is: 1}}
   price_per_unit: {column: price_per_unit, version: 1, counts: recognised orders, holds: "price_per_unit is null or gross_revenue is not null", example: {is: 383}}
+  discount_per_unit: {column: discount_per_unit, version: 1, counts: recognised orders, holds: "discount_per_unit is null or discounts is not null", example: {is: 35.8}}
   net_revenue_7d: {column: net_revenue_7d, version: 1, counts: recognised orders, holds: "net_revenue_7d is null or net_revenue_28d is not null", example: {is: 706.27}}
 */
 select
@@ -78,6 +80,9 @@ select
     case
         when r.orders_without_items = 0 then cast(r.gross_revenue_minor * r.unit as double) / nullif(r.units, 0)
     end as price_per_unit,
+    case
+        when r.orders_without_items = 0 then cast(r.discounts_minor * r.unit as double) / nullif(r.units, 0)
+    end as discount_per_unit,
     cast(sum(r.net_revenue_minor * r.unit) over (
         partition by r.source, r.account, r.currency order by r.order_date
         range between interval '6' day preceding and current row

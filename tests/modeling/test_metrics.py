@@ -29,7 +29,9 @@ FEW = {
 NOT_IN_THE_EXAMPLE = {
     "marts.campaigns",
     "marts.daily_licenses",
+    "marts.daily_redemptions",
     "marts.license_products",
+    "marts.load_costs",
     "marts.people",
     "marts.product_affinity",
     "marts.product_pairs",

@@ -21,6 +21,7 @@ MARTS = (
     "marts.order_lines",
     "marts.order_value_distribution",
     "marts.product_affinity",
+    "marts.product_months",
     "marts.product_pairs",
     "marts.product_ranking",
     "marts.products",
@@ -576,3 +577,25 @@ def test_a_source_without_money_counts_orders_and_units(warehouse):
     assert warehouse.rows("from marts.order_value_distribution") == []
     assert warehouse.rows(UNTIED) == []
     assert broken(warehouse) == set()
+
+
+def test_a_product_moves_in_the_ranking_of_the_next_month(warehouse):
+    warehouse.land(
+        order("a", "03-02", line("shirt", 3, 1000), line("mug", 1, 700)),
+        order("b", "03-31", line("cap", 1, 900)),
+        order("c", "04-01", line("mug", 4, 700), line("shirt", 1, 1000)),
+        order("d", "04-02", line("cap", 9, 900), status="CANCELED"),
+    )
+    warehouse.refresh()
+    found = warehouse.rows(
+        "select order_month, product_key, net_revenue_minor, month_rank, previous_rank, rank_change"
+        " from marts.product_months order by order_month, month_rank"
+    )
+    march, april = date(2026, 3, 1), date(2026, 4, 1)
+    assert values(found) == [
+        (march, "shirt", 3000, 1, None, None),
+        (march, "cap", 900, 2, None, None),
+        (march, "mug", 700, 3, None, None),
+        (april, "mug", 2800, 1, 3, 2),
+        (april, "shirt", 1000, 2, 1, -1),
+    ]

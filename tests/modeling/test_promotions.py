@@ -16,6 +16,7 @@ MARTS = (
     "marts.campaigns",
     "marts.daily_discounts",
     "marts.daily_promotions",
+    "marts.daily_redemptions",
     "marts.daily_revenue",
     "marts.promotion_rates",
     "marts.promotions",
@@ -354,3 +355,47 @@ def test_a_discount_that_is_not_known_is_null_and_not_zero(warehouse):
     }
     assert warehouse.rows(UNTIED) == []
     assert broken(warehouse) == set()
+
+
+def test_rollbacks_belong_to_the_day_of_their_redemption(warehouse):
+    late = {"rollback_id": "x", "rollback_date": "2026-03-20T10:00:00Z"}
+    at_night = V1 | {"date": "2026-03-02T23:30:00Z"}
+    warehouse.land(
+        order(
+            "a", "03-02", 1000, 100, redemptions={"r1": V1, "r2": V2 | ROLLED_BACK, "r3": V2 | late}
+        ),
+        # The 3rd in Warsaw.
+        order(
+            "b", "03-02", 1000, 100, redemptions={"r4": at_night, "r5": T1 | {"rollback_id": "y"}}
+        ),
+        order("test", "03-02", 1000, 100, redemptions={"r6": V1}, metadata={"test": True}),
+        STACK,
+    )
+    warehouse.refresh()
+    found = warehouse.rows("from marts.daily_redemptions order by redemption_date, kind")
+    two_days, eighteen = 2 * 86_400, 18 * 86_400
+    assert [tuple(row.values())[2:] for row in found] == [
+        (SECOND, "promotion_tier", 1, 1, 1.0, 0, None, None),
+        (SECOND, "voucher", 4, 2, 0.5, 2, two_days, eighteen),
+        (THIRD, "unknown", 1, 0, 0.0, 0, None, None),
+        (THIRD, "voucher", 1, 0, 0.0, 0, None, None),
+    ]
+
+
+def test_what_one_request_applied_is_not_added_to_what_the_order_has(warehouse):
+    applied = {
+        "applied_discount_amount": 40,
+        "total_applied_discount_amount": 40,
+        "items_applied_discount_amount": 7,
+    }
+    item = {"product_id": "p", "quantity": 1, "amount": 1000, "applied_discount_amount": 33}
+    warehouse.land(
+        order("a", "03-02", 1000, 100, redemptions={"r1": V1, "r2": V2}, items=[item], **applied)
+    )
+    warehouse.refresh()
+    (row,) = warehouse.rows(
+        "select order_level_discount_minor, item_level_discount_minor, total_discount_minor"
+        " from marts.daily_discounts"
+    )
+    assert tuple(row.values()) == (100, 0, 100)
+    assert sum(minor for *_, minor in attributed(warehouse, "a")) == 100

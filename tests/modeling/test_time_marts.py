@@ -12,8 +12,10 @@ MARTS = (
     "marts.calendar",
     "marts.daily_revenue",
     "marts.data_freshness",
+    "marts.load_costs",
     "marts.hourly_profile",
     "marts.hourly_revenue",
+    "marts.import_bursts",
     "marts.late_arrivals",
     "marts.line_item_enhanced",
     "marts.reconciliation",
@@ -287,6 +289,45 @@ def test_freshness_says_what_is_proven_and_what_is_missing(warehouse):
     }
     assert (empty["covered_to"], empty["gaps"], empty["orders"]) == (None, 0, 0)
     assert empty["models_refreshed_at"] == shop["models_refreshed_at"] is not None
+
+
+def test_what_reading_took_by_day(warehouse):
+    warehouse.land(order("a", "2026-03-02T10:00:00Z"), order("b", "2026-03-02T10:00:00Z"))
+    warehouse.con.execute("update raw.order_payloads set extraction_id = 'read_1'")
+    warehouse.con.execute(
+        "insert into ops.extractions"
+        " (extraction_id, source, account, ended_at, calls, bytes, orders_read) values"
+        " ('read_1', 'voucherify', 'shop', '2026-03-03T23:59:59Z', 3, 500, 5),"
+        " ('read_2', 'voucherify', 'shop', '2026-03-04T00:00:00Z', 1, 100, 3),"
+        " ('read_3', 'voucherify', 'shop', '2026-04-01T00:00:00Z', 2, 200, 0),"
+        " ('running', 'voucherify', 'shop', null, 9, 900, 9)"
+    )
+    warehouse.refresh()
+    found = warehouse.rows(
+        "select load_date, calls, bytes, orders_read, versions_landed, repeated_share,"
+        " calls_per_1000_orders, calls_of_month from marts.load_costs order by load_date"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        (date(2026, 3, 3), 3, 500, 5, 2, 0.6, 600.0, 3),
+        (date(2026, 3, 4), 1, 100, 3, 0, 1.0, pytest.approx(1000 / 3), 4),
+        (date(2026, 4, 1), 2, 200, 0, 0, None, None, 2),
+    ]
+
+
+def test_an_hour_full_of_orders_is_told_unless_they_carry_their_own_date(warehouse):
+    warehouse.con.execute("update ops.accounts set business_date_path = '$.metadata.sold_at'")
+    dated = {"metadata": {"sold_at": "2026-01-05T10:00:00Z"}}
+    warehouse.land(
+        *(order(f"usual_{n}", f"2026-03-0{n}T10:00:00Z") for n in range(1, 6)),
+        *(order(f"import_{n:03}", f"2026-03-07T23:{n % 60:02}:00Z") for n in range(100)),
+        *(order(f"sale_{n:02}", f"2026-03-08T10:{n % 60:02}:00Z") for n in range(99)),
+        *(order(f"dated_{n:03}", f"2026-03-09T10:{n % 60:02}:00Z", **dated) for n in range(200)),
+    )
+    warehouse.refresh()
+    found = values(warehouse, "select * exclude (source, account) from marts.import_bursts")
+    # An hour before midnight in UTC is the 8th in Warsaw.
+    begin, end = (datetime(2026, 3, 7, 23, minute, tzinfo=UTC) for minute in (0, 59))
+    assert found == [(begin, end, date(2026, 3, 8), 100, 1)]
 
 
 def test_restatements_name_how_many_orders_caused_them(warehouse):
