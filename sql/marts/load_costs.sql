@@ -12,14 +12,14 @@ columns:
   calls: Requests made, repeated ones too.
   bytes: Bytes of the answers.
   orders_read: Orders in the answers; one that was read twice counts twice.
-  versions_landed: Of these, versions that were not in the warehouse before; parts of orders, such as licenses, not counted.
+  new_versions: Of these, versions of orders that were not known before and could be typed.
   quarantined: Entries put into quarantine.
   repeated_share: Part of the orders read that brought no new version; NULL when none was read.
   calls_per_1000_orders: Requests for each 1,000 orders read; NULL when none was read.
   calls_of_month: Requests since the first of the UTC month.
 checks:
   - unique: [source, account, load_date]
-  - not_null: [source, account, load_date, calls, orders_read, versions_landed]
+  - not_null: [source, account, load_date, calls, orders_read, new_versions]
 metrics:
   repeated_share: {column: repeated_share, version: 1, counts: orders read, holds: "repeated_share between 0 and 1", example: {is: null, where: "true"}}
   calls_per_1000_orders: {column: calls_per_1000_orders, version: 1, counts: orders read, holds: "calls_per_1000_orders >= 0", example: {is: null, where: "true"}}
@@ -32,9 +32,9 @@ select
     e.calls,
     e.bytes,
     e.orders_read,
-    e.versions_landed,
+    e.new_versions,
     e.quarantined,
-    1 - cast(e.versions_landed as double) / nullif(e.orders_read, 0) as repeated_share,
+    1 - cast(e.new_versions as double) / nullif(e.orders_read, 0) as repeated_share,
     1000 * cast(e.calls as double) / nullif(e.orders_read, 0) as calls_per_1000_orders,
     cast(sum(e.calls) over (
         partition by e.source, e.account, cast(date_trunc('month', e.load_date) as date)
@@ -49,15 +49,15 @@ from (
         cast(coalesce(sum(x.calls), 0) as bigint) as calls,
         cast(coalesce(sum(x.bytes), 0) as bigint) as bytes,
         cast(coalesce(sum(x.orders_read), 0) as bigint) as orders_read,
-        cast(coalesce(sum(p.versions_landed), 0) as bigint) as versions_landed,
+        cast(coalesce(sum(p.new_versions), 0) as bigint) as new_versions,
         cast(coalesce(sum(x.quarantined), 0) as bigint) as quarantined
     from ops.extractions as x
     left join (
         select
             v.extraction_id,
-            count(*) as versions_landed
-        from raw.order_payloads as v
-        where v.part_id is null
+            count(*) as new_versions
+        from core.order_versions as v
+        where not v.is_repeated
         group by v.extraction_id
     ) as p
         on p.extraction_id = x.extraction_id

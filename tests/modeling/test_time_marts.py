@@ -304,7 +304,7 @@ def test_what_reading_took_by_day(warehouse):
     )
     warehouse.refresh()
     found = warehouse.rows(
-        "select load_date, calls, bytes, orders_read, versions_landed, repeated_share,"
+        "select load_date, calls, bytes, orders_read, new_versions, repeated_share,"
         " calls_per_1000_orders, calls_of_month from marts.load_costs order by load_date"
     )
     assert [tuple(row.values()) for row in found] == [
