@@ -21,6 +21,7 @@ from pydantic import (
 
 from orders_connector.errors import ConfigurationError
 from orders_connector.hosts import host_of, is_loopback
+from orders_connector.public_holidays import known_region
 
 __all__ = [
     "Account",
@@ -72,6 +73,9 @@ Hosts = Annotated[
     BeforeValidator(_list_from_text),
 ]
 BaseUrl = Annotated[str, AfterValidator(_plain_base_url)]
+HolidayRegion = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{2}(-\w+)?$"), AfterValidator(known_region)
+]
 # Upper case only, so that a key pasted here by mistake is refused before it can appear anywhere.
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 JsonPath = Annotated[str, StringConstraints(pattern=r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*(\[\d+\])*)+$")]
@@ -109,6 +113,10 @@ class Account(Table):
         description="decimal places of one minor unit, 0 to 4",
     )
     time_zone: TimeZone = Field(description="an IANA time zone, such as Europe/Warsaw")
+    holidays: HolidayRegion | None = Field(
+        default=None,
+        description='an ISO 3166 code of a country or a part of one, such as "PL" or "DE-BY"',
+    )
     recognised_statuses: Texts = Field(
         default=("PAID", "FULFILLED"), min_length=1, description="one or more order statuses"
     )

@@ -245,6 +245,8 @@ def test_download_hosts_replace_those_of_the_region():
         ('business_date_path = "$"', "accounts.shop.business_date_path"),
         ("""currency_path = "$.a'; drop table x" """, "accounts.shop.currency_path"),
         ('test_order_path = "$.a[*]"', "accounts.shop.test_order_path"),
+        ('holidays = "Poland"', "accounts.shop.holidays = 'Poland'"),
+        ('holidays = "PL-XX"', "accounts.shop.holidays = 'PL-XX': no holidays are known of it"),
         ('history_start = "2024-02-30"', "accounts.shop.history_start = '2024-02-30'"),
         ("max_attempts = 0", "accounts.shop.max_attempts = 0"),
         ("overlap_minutes = -1", "accounts.shop.overlap_minutes = -1"),

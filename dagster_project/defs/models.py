@@ -275,7 +275,7 @@ def _spec(
 def _described(model: Model, how_built: str) -> str:
     """Say what a row is, how it is kept up to date, what each metric means, and the SQL."""
     parts = [
-        model.header.description.strip(),
+        model.header.description,
         f"**One row per** {', '.join(model.header.grain)}. {how_built}",
         *_metrics(list(contracts_of(model).values())),
         f"```sql\n{_select_of(model)}\n```",

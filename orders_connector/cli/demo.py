@@ -97,6 +97,7 @@ source = "{source}"
 base_url = "{base_url}"
 {settings}
 time_zone = "Europe/Warsaw"
+holidays = "PL"
 history_start = {history_start}
 """
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import duckdb
 from babel.numbers import get_currency_precision, list_currencies
 
 from orders_connector.config import Settings
+from orders_connector.public_holidays import public_holidays
 
 __all__ = ["write_settings"]
 
 
 def write_settings(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Replace ops.accounts, ops.account_lists and ops.currencies, in the caller's transaction."""
+    """Replace what `ops` has of the settings, in the caller's transaction."""
     accounts = settings.accounts.values()
     con.execute("delete from ops.accounts")
     con.execute("delete from ops.account_lists")
+    con.execute("delete from ops.billing_cycles")
+    con.execute("delete from ops.holidays")
     for account in accounts:
         con.execute(
             "insert into ops.accounts values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -29,6 +34,22 @@ def write_settings(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
                 account.test_order_path,
             ],
         )
+        con.execute(
+            "insert into ops.billing_cycles values (?, ?, ?, ?)",
+            [account.source, account.name, account.calls_per_cycle, account.cycle_start_day],
+        )
+        if account.holidays:
+            days = public_holidays(account.holidays, datetime.now(UTC).date())
+            con.execute(
+                "insert into ops.holidays"
+                " select $source, $account, unnest($days::date[]), unnest($names::varchar[])",
+                {
+                    "source": account.source,
+                    "account": account.name,
+                    "days": list(days),
+                    "names": list(days.values()),
+                },
+            )
         for list_name in account.lists:
             values = sorted(set(getattr(account, list_name)))
             con.execute(

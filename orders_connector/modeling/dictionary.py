@@ -144,7 +144,7 @@ def _of_layer(models: Mapping[str, Model], layer: str) -> list[Model]:
 
 
 def _first_sentence(model: Model) -> str:
-    first, _, _ = " ".join(model.header.description.split()).partition(". ")
+    first, _, _ = model.header.description.partition(". ")
     return first.removesuffix(".")
 
 
@@ -203,7 +203,7 @@ def _table(
     model: Model, types: Mapping[str, str], origins: Mapping[str, Iterable[tuple[str, str]]]
 ) -> list[str]:
     metrics = {c.terms.column: c.metric for c in contracts_of(model).values()}
-    lines = [f"### {model.name}", "", " ".join(model.header.description.split()), ""]
+    lines = [f"### {model.name}", "", model.header.description, ""]
     lines += [
         f"One row per {', '.join(model.header.grain)}; {_refreshed(model)}. "
         f"Reads {', '.join(sorted(model.inputs))}.",
@@ -234,7 +234,7 @@ def _origin(columns: Iterable[tuple[str, str]]) -> str:
 def _macro(macro: Macro) -> list[str]:
     parameters = ", ".join(macro.header.parameters)
     lines = [f"### {macro.name}({parameters})", ""]
-    lines += [" ".join(macro.header.description.split()), ""]
+    lines += [macro.header.description, ""]
     lines += [f"- `{name}`: {meaning}" for name, meaning in macro.header.parameters.items()]
     rows = [(f"`{column}`", meaning) for column, meaning in macro.header.columns.items()]
     return [*lines, "", *_grid(("column", "meaning"), rows), ""]

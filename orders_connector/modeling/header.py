@@ -6,9 +6,16 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
-__all__ = ["Check", "Example", "Header", "Metric", "Severity", "read_header"]
+__all__ = ["Check", "Example", "Header", "Metric", "Severity", "Text", "read_header"]
 
 Severity = Literal["error", "warn"]
 NEEDED = {
@@ -17,6 +24,9 @@ NEEDED = {
     "totals": ("by", "sum", "to"),
     "volume": ("by", "count", "date"),
 }
+
+# Becomes comments and cells of tables, so how it was broken into lines is not kept.
+Text = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
 
 
 class _Strict(BaseModel):
@@ -84,10 +94,10 @@ class Metric(_Strict):
 
     column: str
     version: int = Field(ge=1)
-    counts: str
+    counts: Text
     holds: str
     example: Example
-    differs: str | None = None
+    differs: Text | None = None
 
 
 def _check_from_yaml(entry: object) -> object:
@@ -125,13 +135,13 @@ class Header(_Strict):
     of them are found (`orders_connector.publishing.personal`).
     """
 
-    description: str
+    description: Text
     grain: tuple[str, ...]
     refresh_key: str | None = None
     counted_by: str | None = None
     materialized: Literal["table", "view"] = "table"
     published_as: Literal["table", "view"] = "table"
-    columns: dict[str, str]
+    columns: dict[str, Text]
     personal: tuple[str, ...] = ()
     checks: tuple[Annotated[Check, BeforeValidator(_check_from_yaml)], ...] = Field(default=())
     metrics: dict[str, Metric] = Field(default={})

@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orders_connector.errors import ModelError
-from orders_connector.modeling.header import read_header
+from orders_connector.modeling.header import Text, read_header
 from orders_connector.modeling.model import model_directory
 from orders_connector.modeling.remembered import Facts, recall, remember
 
@@ -28,9 +28,9 @@ class MacroHeader(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    description: str
-    parameters: dict[str, str]
-    columns: dict[str, str]
+    description: Text
+    parameters: dict[str, Text]
+    columns: dict[str, Text]
 
 
 @dataclass(frozen=True)

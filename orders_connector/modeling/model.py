@@ -51,7 +51,14 @@ VERSION = "version_id"
 # What a model may read besides models. Settings tables have no slices: when they change, their
 # readers are rebuilt.
 RAW_COLUMNS = {VERSION, ORDER}
-SETTINGS_TABLES = {"ops.accounts", "ops.account_lists", "ops.currencies", "ops.customer_map"}
+SETTINGS_TABLES = {
+    "ops.account_lists",
+    "ops.accounts",
+    "ops.billing_cycles",
+    "ops.currencies",
+    "ops.customer_map",
+    "ops.holidays",
+}
 # State of operations, which changes without a refresh: only a view is never behind it.
 STATE_TABLES = {
     "ops.coverage",

@@ -122,7 +122,7 @@ def comment(con: duckdb.DuckDBPyConnection, model: Model) -> None:
     from orders_connector.modeling.metrics import contracts_of
 
     def quoted(text: str) -> str:
-        return "'" + " ".join(text.split()).replace("'", "''") + "'"
+        return "'" + text.replace("'", "''") + "'"
 
     kind = "view" if model.is_view else "table"
     con.execute(f"comment on {kind} {model.name} is {quoted(model.header.description)}")

@@ -311,6 +311,24 @@ TABLES = {
             "value": ("varchar", "One entry."),
         },
     ),
+    "ops.billing_cycles": (
+        "How many requests each account has, and from when they count.",
+        {
+            "source": ("varchar", "Kind of API."),
+            "account": ("varchar", "Configured account."),
+            "calls_per_cycle": ("bigint", "Setting; NULL while it is not set."),
+            "cycle_start_day": ("integer", "Day of the month, UTC, on which a cycle begins."),
+        },
+    ),
+    "ops.holidays": (
+        "Public holidays of accounts with the setting holidays, from 2000 to two years ahead.",
+        {
+            "source": ("varchar", "Kind of API."),
+            "account": ("varchar", "Configured account."),
+            "holiday_date": ("date", "The local day."),
+            "name": ("varchar", "What is celebrated, in English."),
+        },
+    ),
     "ops.customer_map": (
         "Which customers of different accounts are the same person; filled by the analyst, if at"
         " all. Nothing is guessed.",

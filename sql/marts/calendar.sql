@@ -20,11 +20,16 @@ columns:
   year: Calendar year.
   weekday: 1 for Monday to 7 for Sunday.
   is_weekend: True for Saturday and Sunday.
+  is_holiday: >
+    True for a public holiday of the account's region (setting holidays); NULL where none are known
+    of the year.
+  holiday: What is celebrated, in English; NULL on other days.
   hours: Hours of the local day in the account's time zone; 23 or 25 when clocks change, 24 else.
 checks:
   - unique: [source, account, order_date]
   - not_null: [order_date, week_start, iso_year, iso_week, weekday, is_weekend, hours]
   - formula: {name: weekday_counts_from_monday, holds: "weekday between 1 and 7 and is_weekend = (weekday >= 6)"}
+  - formula: {name: a_holiday_has_a_name, holds: "coalesce(is_holiday, false) = (holiday is not null)"}
   - formula: {name: a_day_has_about_24_hours, holds: "hours between 22 and 26", severity: warn}
 */
 select
@@ -43,6 +48,8 @@ select
     cast(extract(year from d.order_date) as integer) as year,
     cast(date_diff('day', d.week_start, d.order_date) + 1 as integer) as weekday,
     date_diff('day', d.week_start, d.order_date) >= 5 as is_weekend,
+    case when y.year is not null then h.holiday is not null end as is_holiday,
+    h.holiday,
     z.hours
 from (
     select
@@ -108,3 +115,21 @@ inner join (
     group by h.time_zone, h.order_date
 ) as z
     on z.time_zone = a.time_zone and z.order_date = d.order_date
+left join (
+    select
+        k.source,
+        k.account,
+        k.holiday_date,
+        max(k.name) as holiday
+    from ops.holidays as k
+    group by k.source, k.account, k.holiday_date
+) as h
+    on h.source = a.source and h.account = a.account and h.holiday_date = d.order_date
+left join (
+    select distinct
+        v.source,
+        v.account,
+        cast(extract(year from v.holiday_date) as integer) as year
+    from ops.holidays as v
+) as y
+    on y.source = a.source and y.account = a.account and y.year = cast(extract(year from d.order_date) as integer)

@@ -15,6 +15,11 @@ columns:
   first_gap_from: Start of the first of them, UTC.
   last_extraction_at: Last time anything was read and kept, UTC.
   last_complete_at: Last time a reading proved its whole window, UTC.
+  last_complete_extraction: Its id in ops.extractions; versions that it brought carry it (core.order_versions).
+  cycle_start: UTC day on which the billing cycle of the last reading began.
+  calls_of_cycle: Requests of our loads since then.
+  calls_per_cycle: Requests that the account has per cycle; NULL while the setting is not set.
+  quota_used: Part of these that our loads used; NULL while the setting is not set.
   models_refreshed_at: Last refresh of the models, UTC; the same for all accounts.
   last_compared_at: Last finished comparison with the source, UTC.
   last_comparison: How it ended; equal, repaired or different.
@@ -38,7 +43,12 @@ select
     coalesce(c.gaps, cast(0 as bigint)) as gaps,
     c.first_gap_from,
     x.last_extraction_at,
-    x.last_complete_at,
+    s.ended_at as last_complete_at,
+    s.extraction_id as last_complete_extraction,
+    u.cycle_start,
+    u.calls_of_cycle,
+    u.calls_per_cycle,
+    u.quota_used,
     m.models_refreshed_at,
     r.ended_at as last_compared_at,
     r.status as last_comparison,
@@ -75,12 +85,37 @@ left join (
     select
         e.source,
         e.account,
-        max(e.ended_at) filter (where e.status in ('complete', 'incomplete', 'landed')) as last_extraction_at,
-        max(e.ended_at) filter (where e.status = 'complete' and e.strategy in ('listing', 'export')) as last_complete_at
+        max(e.ended_at) as last_extraction_at
     from ops.extractions as e
+    where e.status in ('complete', 'incomplete', 'landed')
     group by e.source, e.account
 ) as x
     on x.source = a.source and x.account = a.account
+left join (
+    select
+        y.source,
+        y.account,
+        y.extraction_id,
+        y.ended_at,
+        row_number() over (
+            partition by y.source, y.account order by y.ended_at desc, y.extraction_id desc
+        ) as newest_first
+    from ops.extractions as y
+    where y.status = 'complete' and y.strategy in ('listing', 'export')
+) as s
+    on s.source = a.source and s.account = a.account and s.newest_first = 1
+left join (
+    select
+        d.source,
+        d.account,
+        d.cycle_start,
+        d.calls_of_cycle,
+        d.calls_per_cycle,
+        d.quota_used,
+        row_number() over (partition by d.source, d.account order by d.load_date desc) as newest_first
+    from marts.load_costs as d
+) as u
+    on u.source = a.source and u.account = a.account and u.newest_first = 1
 left join (
     select
         k.source,

@@ -34,6 +34,14 @@ def test_a_model_tells_its_name_inputs_and_columns(tmp_path):
     assert model.columns == ("order_date", "orders")
 
 
+def test_words_broken_into_lines_are_one_line(tmp_path):
+    text = GOOD.replace("How many.", ">\n    How many\n    there are.\n")
+    text = text.replace("description: Orders", "description: |\n  Orders\n ")
+    header = parse_model(write(tmp_path, text), "marts").header
+    assert header.columns["orders"] == "How many there are."
+    assert header.description == "Orders of each day."
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -1,9 +1,10 @@
 """Hours, periods, calendar, freshness, late arrivals, restatements. Figures are worked by hand."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 
+from orders_connector.budget import cycle_of
 from orders_connector.modeling.checks import run_checks
 from orders_connector.warehouse.database import open_warehouse
 from tests.test_no_money import House, license_order, ultracart_order
@@ -216,6 +217,29 @@ def test_the_calendar_knows_days_weeks_and_clock_changes(warehouse):
     assert failing(warehouse) == set()
 
 
+def test_the_calendar_knows_the_holidays_of_each_account(warehouse):
+    warehouse.configure(account="other")
+    warehouse.land(order("a", "2026-12-24T10:00:00Z"))
+    warehouse.con.execute(
+        "insert into ops.holidays values ('voucherify', 'shop', '2026-12-25', 'Christmas Day'),"
+        # Two on one day do not make two rows of it.
+        " ('voucherify', 'shop', '2026-12-25', 'Day of the shop')"
+    )
+    warehouse.refresh()
+    found = values(
+        warehouse,
+        "select account, order_date, is_holiday, holiday from marts.calendar"
+        " where order_date between '2026-12-24' and '2026-12-26' order by all",
+    )
+    assert found == [
+        *(("other", date(2026, 12, day), None, None) for day in (24, 25, 26)),
+        ("shop", date(2026, 12, 24), False, None),
+        ("shop", date(2026, 12, 25), True, "Day of the shop"),
+        ("shop", date(2026, 12, 26), False, None),
+    ]
+    assert failing(warehouse) == set()
+
+
 LATE = """
     select days_late_from, days_late_to, versions, first_versions, orders, most_days_late
     from marts.late_arrivals where order_date = '2026-03-02' order by all
@@ -267,6 +291,17 @@ def test_freshness_says_what_is_proven_and_what_is_missing(warehouse):
         " values ('r1', 'voucherify', 'shop', 'equal', '2026-03-03'),"
         " ('r2', 'voucherify', 'shop', 'failed', '2026-03-04')"
     )
+    warehouse.con.execute(
+        "insert into ops.extractions"
+        " (extraction_id, source, account, strategy, status, ended_at, calls) values"
+        " ('before', 'voucherify', 'shop', 'export', 'complete', '2026-02-14T23:59:59Z', 50),"
+        " ('older', 'voucherify', 'shop', 'export', 'complete', '2026-02-15T00:00:00Z', 1),"
+        " ('whole', 'voucherify', 'shop', 'listing', 'complete', '2026-03-05T00:00:00Z', 3),"
+        " ('items', 'voucherify', 'shop', 'hydration', 'complete', '2026-03-05T01:00:00Z', 2),"
+        " ('part', 'voucherify', 'shop', 'listing', 'incomplete', '2026-03-06T00:00:00Z', 4),"
+        " ('lost', 'voucherify', 'shop', 'listing', 'failed', '2026-03-06T01:00:00Z', 1)"
+    )
+    warehouse.con.execute("insert into ops.billing_cycles values ('voucherify', 'shop', 100, 15)")
     empty, shop = warehouse.rows("from marts.data_freshness order by account")
     assert {key: shop[key] for key in shop if key != "models_refreshed_at"} == {
         "source": "voucherify",
@@ -277,8 +312,13 @@ def test_freshness_says_what_is_proven_and_what_is_missing(warehouse):
         "covered_date": date(2026, 3, 5),
         "gaps": 1,
         "first_gap_from": datetime(2026, 2, 1, tzinfo=UTC),
-        "last_extraction_at": None,
-        "last_complete_at": None,
+        "last_extraction_at": datetime(2026, 3, 6, 0, 0, tzinfo=UTC),
+        "last_complete_at": datetime(2026, 3, 5, 0, 0, tzinfo=UTC),
+        "last_complete_extraction": "whole",
+        "cycle_start": date(2026, 2, 15),
+        "calls_of_cycle": 11,
+        "calls_per_cycle": 100,
+        "quota_used": 0.11,
         "last_compared_at": datetime(2026, 3, 3, tzinfo=UTC),
         "last_comparison": "equal",
         "orders": 2,
@@ -288,6 +328,7 @@ def test_freshness_says_what_is_proven_and_what_is_missing(warehouse):
         "quarantined": 1,
     }
     assert (empty["covered_to"], empty["gaps"], empty["orders"]) == (None, 0, 0)
+    assert (empty["last_complete_extraction"], empty["quota_used"]) == (None, None)
     assert empty["models_refreshed_at"] == shop["models_refreshed_at"] is not None
 
 
@@ -305,13 +346,41 @@ def test_what_reading_took_by_day(warehouse):
     warehouse.refresh()
     found = warehouse.rows(
         "select load_date, calls, bytes, orders_read, new_versions, repeated_share,"
-        " calls_per_1000_orders, calls_of_month from marts.load_costs order by load_date"
+        " calls_per_1000_orders, calls_of_cycle, quota_used from marts.load_costs"
+        " order by load_date"
     )
     assert [tuple(row.values()) for row in found] == [
-        (date(2026, 3, 3), 3, 500, 5, 2, 0.6, 600.0, 3),
-        (date(2026, 3, 4), 1, 100, 3, 0, 1.0, pytest.approx(1000 / 3), 4),
-        (date(2026, 4, 1), 2, 200, 0, 0, None, None, 2),
+        (date(2026, 3, 3), 3, 500, 5, 2, 0.6, 600.0, 3, None),
+        (date(2026, 3, 4), 1, 100, 3, 0, 1.0, pytest.approx(1000 / 3), 4, None),
+        (date(2026, 4, 1), 2, 200, 0, 0, None, None, 2, None),
     ]
+
+
+def test_billing_cycles_of_the_marts_are_those_of_the_budget(warehouse):
+    warehouse.refresh()
+    warehouse.con.execute(
+        """
+        insert into ops.billing_cycles
+            select 'voucherify', 'day_' || n, 10000, n from range(1, 29) as days(n);
+        insert into ops.extractions (extraction_id, source, account, ended_at, calls)
+            select 'on ' || d || n, 'voucherify', 'day_' || n, d, 1 from range(1, 29) as days(n),
+                range(
+                    timestamptz '2027-12-01 12:00+00', timestamptz '2029-02-01 12:00+00',
+                    interval '1 day'
+                ) as moments(d)
+        """
+    )
+    rows = warehouse.rows(
+        "select account, load_date, cycle_start, calls_of_cycle from marts.load_costs"
+    )
+    assert len(rows) == 28 * 428
+    for row in rows:
+        start_day = int(row["account"].removeprefix("day_"))
+        noon = datetime.combine(row["load_date"], time(12), UTC)
+        start, _ = cycle_of(start_day, noon)
+        assert row["cycle_start"] == start.date()
+        first = max(start.date(), date(2027, 12, 1))
+        assert row["calls_of_cycle"] == (row["load_date"] - first).days + 1
 
 
 def test_an_hour_full_of_orders_is_told_unless_they_carry_their_own_date(warehouse):
