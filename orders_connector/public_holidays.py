@@ -30,7 +30,7 @@ def known_region(region: str) -> str:
 
 
 def public_holidays(region: str, today: date) -> dict[date, str]:
-    """Return the days on which the region rests, and their English names.
+    """Return the days of rest of a region and what is celebrated, in English where translated.
 
     Args:
         region: One that `known_region` let pass.

@@ -326,7 +326,7 @@ TABLES = {
             "source": ("varchar", "Kind of API."),
             "account": ("varchar", "Configured account."),
             "holiday_date": ("date", "The local day."),
-            "name": ("varchar", "What is celebrated, in English."),
+            "name": ("varchar", "What is celebrated, in English where it is translated."),
         },
     ),
     "ops.customer_map": (

@@ -23,7 +23,7 @@ columns:
   is_holiday: >
     True for a public holiday of the account's region (setting holidays); NULL where none are known
     of the year.
-  holiday: What is celebrated, in English; NULL on other days.
+  holiday: What is celebrated, in English where it is translated; NULL on other days.
   hours: Hours of the local day in the account's time zone; 23 or 25 when clocks change, 24 else.
 checks:
   - unique: [source, account, order_date]
