@@ -19,7 +19,7 @@ columns:
   cycle_start: UTC day on which the billing cycle of the last reading began.
   calls_of_cycle: Requests of our loads since then.
   calls_per_cycle: Requests that the account has per cycle; NULL while the setting is not set.
-  quota_used: Part of these that our loads used; NULL while the setting is not set.
+  quota_share: Part of these that our loads used; NULL while the setting is not set.
   models_refreshed_at: Last refresh of the models, UTC; the same for all accounts.
   last_compared_at: Last finished comparison with the source, UTC.
   last_comparison: How it ended; equal, repaired or different.
@@ -48,7 +48,7 @@ select
     u.cycle_start,
     u.calls_of_cycle,
     u.calls_per_cycle,
-    u.quota_used,
+    u.quota_share,
     m.models_refreshed_at,
     r.ended_at as last_compared_at,
     r.status as last_comparison,
@@ -111,7 +111,7 @@ left join (
         d.cycle_start,
         d.calls_of_cycle,
         d.calls_per_cycle,
-        d.quota_used,
+        d.quota_share,
         row_number() over (partition by d.source, d.account order by d.load_date desc) as newest_first
     from marts.load_costs as d
 ) as u

@@ -19,13 +19,13 @@ columns:
   cycle_start: UTC day on which the billing cycle of that day began (setting cycle_start_day).
   calls_of_cycle: Requests since then.
   calls_per_cycle: Requests that the account has per cycle, as set now; NULL while it is not set.
-  quota_used: Part of these that our loads used; NULL while the setting is not set.
+  quota_share: Part of these that our loads used; NULL while the setting is not set.
 checks:
   - unique: [source, account, load_date]
   - not_null: [source, account, load_date, calls, orders_read, new_versions, cycle_start, calls_of_cycle]
 metrics:
   repeated_share: {column: repeated_share, version: 1, counts: orders read, holds: "repeated_share between 0 and 1", example: {is: null, where: "true"}}
-  quota_used: {column: quota_used, version: 1, counts: requests, holds: "quota_used >= 0", example: {is: null, where: "true"}}
+  quota_share: {column: quota_share, version: 1, counts: requests, holds: "quota_share >= 0", example: {is: null, where: "true"}}
   calls_per_1000_orders: {column: calls_per_1000_orders, version: 1, counts: orders read, holds: "calls_per_1000_orders >= 0", example: {is: null, where: "true"}}
 */
 select
@@ -43,7 +43,7 @@ select
     c.cycle_start,
     c.calls_of_cycle,
     c.calls_per_cycle,
-    cast(c.calls_of_cycle as double) / c.calls_per_cycle as quota_used
+    cast(c.calls_of_cycle as double) / c.calls_per_cycle as quota_share
 from (
     select
         d.source,

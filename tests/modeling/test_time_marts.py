@@ -318,7 +318,7 @@ def test_freshness_says_what_is_proven_and_what_is_missing(warehouse):
         "cycle_start": date(2026, 2, 15),
         "calls_of_cycle": 11,
         "calls_per_cycle": 100,
-        "quota_used": 0.11,
+        "quota_share": 0.11,
         "last_compared_at": datetime(2026, 3, 3, tzinfo=UTC),
         "last_comparison": "equal",
         "orders": 2,
@@ -328,7 +328,7 @@ def test_freshness_says_what_is_proven_and_what_is_missing(warehouse):
         "quarantined": 1,
     }
     assert (empty["covered_to"], empty["gaps"], empty["orders"]) == (None, 0, 0)
-    assert (empty["last_complete_extraction"], empty["quota_used"]) == (None, None)
+    assert (empty["last_complete_extraction"], empty["quota_share"]) == (None, None)
     assert empty["models_refreshed_at"] == shop["models_refreshed_at"] is not None
 
 
@@ -346,7 +346,7 @@ def test_what_reading_took_by_day(warehouse):
     warehouse.refresh()
     found = warehouse.rows(
         "select load_date, calls, bytes, orders_read, new_versions, repeated_share,"
-        " calls_per_1000_orders, calls_of_cycle, quota_used from marts.load_costs"
+        " calls_per_1000_orders, calls_of_cycle, quota_share from marts.load_costs"
         " order by load_date"
     )
     assert [tuple(row.values()) for row in found] == [
